@@ -1,0 +1,1 @@
+"""What the five services share: contracts, kernel, ledger, wire, runtime. Never imports a service."""

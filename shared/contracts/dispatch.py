@@ -1,0 +1,270 @@
+"""Events of dispatch 办事: a matter is classified, assigned, handled, escalated, whistled for, resolved and closed (J5).
+
+The matter's life is one stream; clocks and whistle calls have streams of their own.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from shared.contracts.registry import event
+from shared.contracts.shapes import choice, flag, ident, instant, many, mapping, text, whole
+from shared.contracts.values import Evidence
+
+CLOCK_KINDS = (
+    "accept", "first-contact", "resolve", "feedback", "report-in", "hazard-survey", "hazard-plan", "hazard-on-site",
+)  # fmt: skip
+ANSWERS = ("accepted", "declined", "progressed", "completed", "extension-requested")
+
+
+@event("dispatch.matter-classified", stream="matter", key="matter_id")
+class MatterClassified:
+    """The response class and why 分类: the rule's id and what it looked at are kept."""
+
+    matter_id: str = ident()
+    response_class: str = ident()
+    category: str | None = ident(default=None)
+    rule: str = ident(about="Id of the pack's rule that decided")
+    inputs: dict[str, object] = mapping(about="What the rule looked at")
+    policy_version: str = ident(about="Digest of the pack")
+    decided_by: str = ident()
+
+
+@event("dispatch.matter-assigned", stream="matter", key="matter_id")
+class MatterAssigned:
+    """A unit is responsible now 分派."""
+
+    matter_id: str = ident()
+    unit: str = ident()
+    level: str = ident()
+    person: str | None = ident(default=None)
+    reason: str = text(maximum=1_000)
+    assigned_by: str = ident()
+
+
+@event("dispatch.matter-accepted", stream="matter", key="matter_id")
+class MatterAccepted:
+    """The responsible unit took the matter on 签收."""
+
+    matter_id: str = ident()
+    unit: str = ident()
+    accepted_by: str = ident()
+
+
+@event("dispatch.matter-progressed", stream="matter", key="matter_id")
+class MatterProgressed:
+    """A note on the work 办理进展; it restarts no clock."""
+
+    matter_id: str = ident()
+    unit: str = ident()
+    note: str = text(maximum=4_000)
+    noted_by: str = ident()
+
+
+@event("dispatch.matter-returned", stream="matter", key="matter_id")
+class MatterReturned:
+    """The unit handed it back with a ground 退回."""
+
+    matter_id: str = ident()
+    from_unit: str = ident()
+    to_unit: str = ident()
+    reason: str = text(maximum=1_000)
+    returned_by: str = ident()
+    returns: int = whole(minimum=1, about="How often this matter was returned so far")
+
+
+@event("dispatch.matter-escalated", stream="matter", key="matter_id")
+class MatterEscalated:
+    """It went up the ladder 上报升级: by a worker's reason, by breach of a clock, or by rule."""
+
+    matter_id: str = ident()
+    from_unit: str = ident()
+    from_level: str = ident()
+    to_unit: str = ident()
+    to_level: str = ident()
+    cause: str = choice("reason", "breach", "rule")
+    reason: str = text(maximum=1_000, about="Reason code, breached clock kind or rule id")
+    note: str | None = text(default=None, maximum=4_000)
+    skipped: tuple[str, ...] = many(ident(), about="Units skipped for want of anyone responsible")
+    escalated_by: str = ident()
+
+
+@event("dispatch.matter-suspended", stream="matter", key="matter_id")
+class MatterSuspended:
+    """Work rests with approval 挂账; pausable clocks stop."""
+
+    matter_id: str = ident()
+    reason: str = text(maximum=1_000)
+    approved_by: str = ident()
+    until: datetime | None = instant(default=None)
+
+
+@event("dispatch.matter-resumed", stream="matter", key="matter_id")
+class MatterResumed:
+    """Work goes on 恢复办理."""
+
+    matter_id: str = ident()
+    reason: str = text(maximum=1_000)
+    resumed_by: str = ident()
+
+
+@event("dispatch.matter-resolved", stream="matter", key="matter_id")
+class MatterResolved:
+    """The handler says it is done, with evidence 办结."""
+
+    matter_id: str = ident()
+    unit: str = ident()
+    outcome: str = text(maximum=4_000)
+    evidence: tuple[Evidence, ...] = many(Evidence)
+    resolved_by: str = ident()
+
+
+@event("dispatch.matter-verified", stream="matter", key="matter_id")
+class MatterVerified:
+    """Somebody other than the handler looked and found it done 核查通过."""
+
+    matter_id: str = ident()
+    verified_by: str = ident()
+    note: str | None = text(default=None, maximum=4_000)
+
+
+@event("dispatch.matter-reworked", stream="matter", key="matter_id")
+class MatterReworked:
+    """Verification failed; back to the handler 返工."""
+
+    matter_id: str = ident()
+    unit: str = ident()
+    reason: str = text(maximum=4_000)
+    sent_back_by: str = ident()
+
+
+@event("dispatch.matter-closed", stream="matter", key="matter_id")
+class MatterClosed:
+    """Closed 结案; every asker is told and asked."""
+
+    matter_id: str = ident()
+    unit: str = ident()
+    level: str = ident()
+    response_class: str = ident()
+    outcome: str = text(maximum=4_000)
+    on_time: bool = flag(about="Every resolve clock of the first attempt was met")
+    closed_by: str = ident()
+    attempt: int = whole(minimum=1)
+
+
+@event("dispatch.matter-reopened", stream="matter", key="matter_id")
+class MatterReopened:
+    """A closed matter lives again 重办: a new attempt; the first outcome stays."""
+
+    matter_id: str = ident()
+    unit: str = ident()
+    reason: str = text(maximum=4_000)
+    reopened_by: str = ident()
+    attempt: int = whole(minimum=2)
+
+
+@event("dispatch.matter-withdrawn", stream="matter", key="matter_id")
+class MatterWithdrawn:
+    """The last asker took the demand back; handling ends without an outcome 撤诉."""
+
+    matter_id: str = ident()
+    reason: str = text(maximum=1_000)
+
+
+@event("dispatch.clock-started", stream="clock", key="clock_id")
+class ClockStarted:
+    """An SLA clock runs 计时开始."""
+
+    clock_id: str = ident()
+    matter_id: str = ident()
+    kind: str = choice(*CLOCK_KINDS)
+    response_class: str = ident()
+    unit: str = ident()
+    started_at: datetime = instant()
+    due_at: datetime = instant()
+    target: str = text(maximum=300, about="The target in words, so that the due time explains itself")
+    provisional: bool = flag(about="The calendar does not reach the due time yet")
+    attempt: int = whole(minimum=1)
+
+
+@event("dispatch.clock-warned", stream="clock", key="clock_id")
+class ClockWarned:
+    """A share of the budget is used up 预警."""
+
+    clock_id: str = ident()
+    matter_id: str = ident()
+    kind: str = choice(*CLOCK_KINDS)
+    unit: str = ident()
+    percent: int = whole(minimum=1, maximum=99)
+    due_at: datetime = instant()
+
+
+@event("dispatch.clock-breached", stream="clock", key="clock_id")
+class ClockBreached:
+    """The due instant passed while the clock ran 超时; the matter climbs when the pack says so."""
+
+    clock_id: str = ident()
+    matter_id: str = ident()
+    kind: str = choice(*CLOCK_KINDS)
+    unit: str = ident()
+    due_at: datetime = instant()
+
+
+@event("dispatch.clock-stopped", stream="clock", key="clock_id")
+class ClockStopped:
+    """The clock stopped; the outcome compares `stopped_at` with `due_at`, whenever the scan ran 计时结束."""
+
+    clock_id: str = ident()
+    matter_id: str = ident()
+    kind: str = choice(*CLOCK_KINDS)
+    unit: str = ident()
+    stopped_at: datetime = instant()
+    due_at: datetime = instant()
+    outcome: str = choice("met", "breached", "cancelled")
+
+
+@event("dispatch.whistle-blown", stream="whistle", key="whistle_id")
+class WhistleBlown:
+    """A street or community summons departments 吹哨 (D5, A3; Beijing regulation art. 16)."""
+
+    whistle_id: str = ident()
+    matter_id: str = ident()
+    whistler: str = ident(about="Unit that whistled")
+    departments: tuple[str, ...] = many(ident(), required=True)
+    lead: str = ident(about="Lead department 主办; the others are co-handlers 协办")
+    request: str = text(maximum=4_000)
+    legal_basis: str | None = text(default=None, maximum=1_000)
+    report_in_by: datetime = instant()
+    blown_by: str = ident()
+
+
+@event("dispatch.whistle-answered", stream="whistle", key="whistle_id")
+class WhistleAnswered:
+    """A department reported in 报到, declined with a ground, progressed, completed or asked for more time."""
+
+    whistle_id: str = ident()
+    matter_id: str = ident()
+    department: str = ident()
+    answer: str = choice(*ANSWERS)
+    note: str = text(maximum=4_000)
+    late: bool = flag(about="The first answer came after the report-in deadline")
+    answered_by: str = ident()
+
+
+@event("dispatch.whistle-overdue", stream="whistle", key="whistle_id")
+class WhistleOverdue:
+    """Departments that did not report in by the deadline 未按时报到."""
+
+    whistle_id: str = ident()
+    matter_id: str = ident()
+    departments: tuple[str, ...] = many(ident(), required=True)
+    report_in_by: datetime = instant()
+
+
+@event("dispatch.whistle-ended", stream="whistle", key="whistle_id")
+class WhistleEnded:
+    """Every department completed, or the call was settled above 哨单办结."""
+
+    whistle_id: str = ident()
+    matter_id: str = ident()
+    outcome: str = choice("completed", "declined", "withdrawn")

@@ -1,0 +1,142 @@
+"""The envelope around every event: CloudEvents 1.0, structured JSON.
+
+The same bytes are stored in the outbox, hashed into the trace, published and archived, so nothing here may depend on when
+or where it runs. Reading is strict about the envelope and tolerant about unknown extension attributes.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
+
+from shared.contracts import registry, shapes
+from shared.kernel.clock import rfc3339
+from shared.kernel.errors import Invalid
+
+CONTENT_TYPE = "application/cloudevents+json"
+SOURCE_PREFIX = "urn:gridwhistle:"
+#: Largest envelope taken from the wire, bytes; a larger one is quarantined.
+SIZE_LIMIT = 1_048_576
+
+
+class Undecodable(Exception):
+    """The bytes are not a CloudEvents JSON object. The sender is at fault: quarantine, never retry."""
+
+
+class SchemaViolation(Exception):
+    """The envelope or its data lacks something or has the wrong type. The sender is at fault: quarantine, never retry."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Envelope:
+    """One event on its way. `data` holds JSON values; `payload()` gives the typed event."""
+
+    id: str
+    source: str
+    type: str
+    #: The matter it is about; for events about no matter, the stream's own id.
+    subject: str
+    time: datetime
+    #: `<service>.<kind>:<id>`.
+    stream: str
+    #: 1, 2, 3 … within the stream; 0 for messages from outside, which belong to no stream.
+    streamversion: int
+    correlationid: str
+    causationid: str | None
+    traceparent: str | None
+    classification: str
+    data: dict[str, Any]
+
+    @property
+    def service(self) -> str:
+        """The service that emitted it."""
+        return self.source.removeprefix(SOURCE_PREFIX)
+
+    @property
+    def name(self) -> str:
+        """`<service>.<event>`; raises registry.UnknownType."""
+        return registry.by_type(self.type).name
+
+    def payload(self) -> Any:
+        """The typed event; raises SchemaViolation and registry.UnknownType."""
+        shape = registry.by_type(self.type).shape
+        try:
+            return shapes.load(shape, self.data, tolerant=True)
+        except Invalid as error:
+            message = f"{self.type}: {error.fields}"
+            raise SchemaViolation(message) from error
+
+    def to_bytes(self) -> bytes:
+        """The one serialised form; optional attributes without a value are left out, as CloudEvents asks."""
+        content: dict[str, Any] = {
+            "specversion": "1.0",
+            "id": self.id,
+            "source": self.source,
+            "type": self.type,
+            "subject": self.subject,
+            "time": rfc3339(self.time),
+            "datacontenttype": "application/json",
+            "stream": self.stream,
+            "streamversion": self.streamversion,
+            "correlationid": self.correlationid,
+            "classification": self.classification,
+        }
+        if self.causationid is not None:
+            content["causationid"] = self.causationid
+        if self.traceparent is not None:
+            content["traceparent"] = self.traceparent
+        content["data"] = self.data
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+class _EnvelopeSchema(Schema):
+    """What an envelope must have (CloudEvents 1.0, section 3, and our extensions)."""
+
+    class Meta:
+        """Unknown extension attributes are legal in CloudEvents."""
+
+        unknown = INCLUDE
+
+    specversion = fields.String(required=True, validate=validate.Equal("1.0"))
+    id = fields.String(required=True, validate=validate.Length(min=1, max=200))
+    source = fields.String(required=True, validate=validate.Length(min=1, max=200))
+    type = fields.String(required=True, validate=validate.Length(min=1, max=200))
+    subject = fields.String(required=True, validate=validate.Length(max=200))
+    time = shapes.Instant(required=True)
+    datacontenttype = fields.String(validate=validate.Equal("application/json"))
+    stream = fields.String(required=True, validate=validate.Length(min=1, max=300))
+    streamversion = fields.Integer(required=True, strict=True, validate=validate.Range(min=0))
+    correlationid = fields.String(required=True, validate=validate.Length(min=1, max=200))
+    causationid = fields.String(load_default=None, validate=validate.Length(max=200))
+    traceparent = fields.String(load_default=None, validate=validate.Length(max=200))
+    classification = fields.String(required=True, validate=validate.OneOf(registry.CLASSIFICATIONS))
+    data = fields.Dict(keys=fields.String(), required=True)
+
+
+_SCHEMA = _EnvelopeSchema()
+_ATTRIBUTES = tuple(Envelope.__dataclass_fields__)
+
+
+def from_bytes(raw: bytes) -> Envelope:
+    """Read an envelope; raises Undecodable or SchemaViolation. The data itself is checked by `Envelope.payload`."""
+    if len(raw) > SIZE_LIMIT:
+        message = f"{len(raw)} bytes exceed the limit of {SIZE_LIMIT}"
+        raise Undecodable(message)
+    try:
+        content = json.loads(raw.decode("utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        message = f"not UTF-8 JSON: {error}"
+        raise Undecodable(message) from error
+    if not isinstance(content, dict):
+        message = f"a JSON {type(content).__name__}, not an object"
+        raise Undecodable(message)
+    try:
+        values = _SCHEMA.load(content)
+    except ValidationError as error:
+        message = f"envelope: {shapes.flatten(error.messages)}"
+        raise SchemaViolation(message) from error
+    return Envelope(**{name: values[name] for name in _ATTRIBUTES})

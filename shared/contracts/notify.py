@@ -1,0 +1,31 @@
+"""Events of notify: what became of each message to an asker."""
+
+from __future__ import annotations
+
+from shared.contracts.registry import event
+from shared.contracts.shapes import ident, text, whole
+
+
+@event("notify.message-delivered", stream="message", key="message_id")
+class MessageDelivered:
+    """A channel took the message 已送达通道."""
+
+    message_id: str = ident()
+    matter_id: str = ident()
+    demand_id: str = ident()
+    template: str = ident()
+    channel: str = ident()
+    attempts: int = whole(minimum=1)
+
+
+@event("notify.message-failed", stream="message", key="message_id")
+class MessageFailed:
+    """No channel took it within the attempts allowed 发送失败; a desk has to call."""
+
+    message_id: str = ident()
+    matter_id: str = ident()
+    demand_id: str = ident()
+    template: str = ident()
+    channel: str = ident()
+    attempts: int = whole(minimum=1)
+    reason: str = text(maximum=1_000)

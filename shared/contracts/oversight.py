@@ -1,0 +1,44 @@
+"""Events of oversight 督事·评事: the asker is asked, the answer is kept, reports are published (J6, J7)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from shared.contracts.registry import event
+from shared.contracts.shapes import choice, flag, ident, instant, text, whole
+
+
+@event("oversight.evaluation-requested", stream="evaluation", key="evaluation_id")
+class EvaluationRequested:
+    """An asker of a closed matter is asked how it went 一事一评."""
+
+    evaluation_id: str = ident()
+    matter_id: str = ident()
+    demand_id: str = ident()
+    attempt: int = whole(minimum=1)
+    expires_at: datetime = instant()
+
+
+@event("oversight.evaluation-received", stream="evaluation", key="evaluation_id", classification="personal")
+class EvaluationReceived:
+    """The asker's answer 群众评价; an unsatisfied one may reopen the matter, gated by the pack."""
+
+    evaluation_id: str = ident()
+    matter_id: str = ident()
+    demand_id: str = ident()
+    satisfied: bool = flag()
+    resolved: bool | None = flag(default=None, about="Whether the asker holds it resolved")
+    comment: str | None = text(default=None, maximum=4_000)
+    wants_reopening: bool = flag(default=False)
+    channel: str = choice("web", "hotline", "visit", "system", default="web")
+
+
+@event("oversight.report-published", stream="report", key="report_id", classification="public")
+class ReportPublished:
+    """A transparency report was published 公开."""
+
+    report_id: str = ident()
+    period_from: datetime = instant()
+    period_to: datetime = instant()
+    digest: str = ident(about="SHA-256 of the report's JSON")
+    published_by: str = ident()

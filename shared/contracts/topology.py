@@ -1,0 +1,82 @@
+"""The broker's map: every exchange, queue and binding. Names of queues exist only here.
+
+A consumer subscribes to whole stream kinds of a source, never to single events, so that the stream versions it sees are
+1, 2, 3 … and a hole always means a message still on its way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shared.contracts import registry
+
+SERVICES = ("intake", "deliberation", "dispatch", "oversight", "notify")
+
+#: Exchange that refused messages go to, and the queue that keeps them.
+DEAD_EXCHANGE = "gridwhistle.dead"
+DEAD_QUEUE = "gridwhistle.dead"
+
+#: consumer -> source -> stream kinds; "*" is every kind.
+LISTENS: dict[str, dict[str, tuple[str, ...]]] = {
+    "intake": {"dispatch": ("matter",)},
+    "deliberation": {"intake": ("matter",), "dispatch": ("matter",)},
+    "dispatch": {"intake": ("demand", "matter"), "deliberation": ("topic",), "oversight": ("evaluation",)},
+    "oversight": {source: ("*",) for source in SERVICES},
+    "notify": {"intake": ("demand", "matter"), "dispatch": ("matter",), "oversight": ("evaluation",)},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subscription:
+    """One queue: what one consuming service hears from one source."""
+
+    consumer: str
+    source: str
+    streams: tuple[str, ...]
+
+    @property
+    def queue(self) -> str:
+        """The queue's name."""
+        return f"gridwhistle.{self.consumer}.from.{self.source}"
+
+    @property
+    def exchange(self) -> str:
+        """The exchange it is bound to."""
+        return exchange_of(self.source)
+
+    def hears(self, stream_kind: str) -> bool:
+        """Whether events of that stream kind of the source come through this queue."""
+        return "*" in self.streams or stream_kind in self.streams
+
+    def binding_keys(self) -> tuple[str, ...]:
+        """Routing keys to bind: every event of the stream kinds, or `#`."""
+        if "*" in self.streams:
+            return ("#",)
+        return tuple(
+            row.routing_key for row in registry.all_types() if row.owner == self.source and row.stream in self.streams
+        )
+
+
+def exchange_of(service: str) -> str:
+    """The topic exchange on which a service's events leave."""
+    return f"gridwhistle.{service}"
+
+
+def subscriptions() -> tuple[Subscription, ...]:
+    """Every queue of the suite, by consumer and source."""
+    return tuple(
+        Subscription(consumer=consumer, source=source, streams=kinds)
+        for consumer, sources in LISTENS.items()
+        for source, kinds in sources.items()
+    )
+
+
+def subscriptions_of(consumer: str) -> tuple[Subscription, ...]:
+    """The queues that a service reads."""
+    return tuple(row for row in subscriptions() if row.consumer == consumer)
+
+
+def hearers(type_: str) -> tuple[Subscription, ...]:
+    """Who hears an event type; raises registry.UnknownType."""
+    row = registry.by_type(type_)
+    return tuple(sub for sub in subscriptions() if sub.source == row.owner and sub.hears(row.stream))
