@@ -47,8 +47,7 @@ def new_password() -> str:
 def open_way(folder: Path, account: Account) -> None:
     """Let `account` pass through to `folder` (not list it). Raises FolderClosed naming the closed folder.
 
-    The folder itself and those in the machine's scratch space are opened; any other was closed by its owner on
-    purpose.
+    The folder itself and those in the machine's scratch space are opened; others were closed on purpose.
     """
     scratch = Path(tempfile.gettempdir()).resolve()
     for step in [folder, *folder.parents]:
