@@ -1,0 +1,306 @@
+"""The shape of a pack's files in marshmallow; each schema makes the frozen value the suite works with.
+
+It must never look at two files at once: what one file says about another is checked by `shared.jurisdiction.links`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from marshmallow import INCLUDE, Schema, fields, post_load
+
+from shared.jurisdiction.fields import (
+    Clocks,
+    Day,
+    Duration,
+    Flag,
+    Ident,
+    Names,
+    Number,
+    Several,
+    TargetField,
+    TemplateText,
+    Text,
+    at_least,
+    one_of,
+    refuse,
+)
+from shared.jurisdiction.policy import (
+    ClassificationRule,
+    Closure,
+    Deliberation,
+    Escalation,
+    Evaluation,
+    Publication,
+    Reopen,
+    ResponseClass,
+    RoutingRule,
+    When,
+    Whistle,
+)
+from shared.jurisdiction.territory import Category, Person, Template, Unit
+from shared.kernel.worktime import national_names
+
+
+class JurisdictionSchema(Schema):
+    """jurisdiction.yaml."""
+
+    name = Ident(required=True)
+    title = Names(required=True)
+    timezone = Text(required=True)
+    levels = Several(Ident(), required=True)
+    version = Text(required=True)
+
+
+class UnitSchema(Schema):
+    """One unit of units.yaml."""
+
+    id = Ident(required=True)
+    name = Names(required=True)
+    level = Ident(required=True)
+    kind = Ident(required=True)
+    parent = Ident(load_default=None, allow_none=True)
+    places = Several(load_default=())
+    synthetic = Flag(load_default=False)
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: object) -> Unit:
+        """Return the unit."""
+        return Unit(**data)
+
+
+class PersonSchema(Schema):
+    """One person of staff.yaml."""
+
+    id = Ident(required=True)
+    name = Names(required=True)
+    unit = Ident(required=True)
+    roles = Several(Ident(), required=True)
+    title = Names(load_default=None, allow_none=True)
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: object) -> Person:
+        """Return the person."""
+        return Person(**data)
+
+
+class CategorySchema(Schema):
+    """One category of categories.yaml."""
+
+    id = Ident(required=True)
+    name = Names(required=True)
+    parent = Ident(load_default=None, allow_none=True)
+    words = Several(load_default=())
+    department = Ident(load_default=None, allow_none=True)
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: object) -> Category:
+        """Return the category."""
+        return Category(**data)
+
+
+class CalendarSchema(Schema):
+    """calendar.yaml; the hours themselves are read by the calendar's builder."""
+
+    national = Ident(required=True, validate=one_of(*national_names()))
+    week = fields.Raw(required=True)
+    extra_days_off = fields.List(Day(), load_default=list)
+    extra_makeup_days = fields.List(Day(), load_default=list)
+
+
+class TemplateSchema(Schema):
+    """One message of templates.yaml."""
+
+    id = Ident(required=True)
+    event = Text(required=True)
+    audience = Ident(required=True)
+    channels = Several(Ident(), required=True)
+    subject = TemplateText(load_default=None, allow_none=True)
+    body = TemplateText(required=True)
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: object) -> Template:
+        """Return the template."""
+        return Template(**data)
+
+
+def _rising_shares(shares: list[float]) -> None:
+    if any(not 0 < share < 1 for share in shares) or sorted(set(shares)) != shares:
+        raise refuse(f"{shares} does not rise between 0 and 1", "out-of-range", "write rising shares, e.g. [0.5, 0.8]")
+
+
+class ResponseClassSchema(Schema):
+    """One response class of policy.yaml."""
+
+    id = Ident(required=True)
+    name = Names(required=True)
+    clocks = Clocks(required=True)
+    pausable = Flag(required=True)
+    warn_shares = fields.List(Number(), load_default=lambda: [0.5, 0.8], validate=_rising_shares)
+    grossly_overdue_share = Number(load_default=2.0, validate=at_least(1, 100, above=True))
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: object) -> ResponseClass:
+        """Return the class."""
+        data["clocks"] = MappingProxyType(data["clocks"])
+        data["warn_shares"] = tuple(data["warn_shares"])
+        return ResponseClass(**data)
+
+
+class WhenSchema(Schema):
+    """The conditions of a rule."""
+
+    any_words = Several(load_default=())
+    all_words = Several(load_default=())
+    categories = Several(Ident(), load_default=())
+    asker = Several(Ident(), load_default=())
+    channels = Several(Ident(), load_default=())
+    unit_kinds = Several(Ident(), load_default=())
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: object) -> When:
+        """Return the conditions."""
+        return When(**data)
+
+
+class ClassificationSchema(Schema):
+    """One classification rule of policy.yaml."""
+
+    id = Ident(required=True)
+    when = fields.Nested(WhenSchema, required=True)
+    class_id = Ident(required=True, data_key="class")
+    category = Ident(load_default=None, allow_none=True)
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: object) -> ClassificationRule:
+        """Return the rule."""
+        return ClassificationRule(**data)
+
+
+class RoutingSchema(Schema):
+    """One routing rule of policy.yaml."""
+
+    id = Ident(required=True)
+    when = fields.Nested(WhenSchema, required=True)
+    start_level = Ident(required=True)
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: object) -> RoutingRule:
+        """Return the rule."""
+        return RoutingRule(**data)
+
+
+class EscalationSchema(Schema):
+    """policy.yaml, escalation."""
+
+    on_breach = Several(Ident(), load_default=Escalation().on_breach)
+    reasons = Several(Ident(), load_default=Escalation().reasons)
+    after_returns = Number(whole=True, load_default=Escalation().after_returns, validate=at_least(1, 20))
+    authority_limits = fields.Dict(keys=Ident(), values=Number(whole=True, validate=at_least(0)), load_default=dict)
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: object) -> Escalation:
+        """Return the section."""
+        return Escalation(**{**data, "authority_limits": MappingProxyType(data["authority_limits"])})
+
+
+class WhistleSchema(Schema):
+    """policy.yaml, whistle."""
+
+    report_in = TargetField(required=True)
+    may_blow = Several(Ident(), required=True)
+    hop_limit = Number(whole=True, load_default=3, validate=at_least(1, 20))
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: object) -> Whistle:
+        """Return the section."""
+        return Whistle(**data)
+
+
+class ClosureSchema(Schema):
+    """policy.yaml, closure."""
+
+    evidence_required = Flag(load_default=True)
+    verify_by_other = Flag(load_default=True)
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: object) -> Closure:
+        """Return the section."""
+        return Closure(**data)
+
+
+class ReopenSchema(Schema):
+    """policy.yaml, reopen."""
+
+    within = Duration(load_default=Reopen().within)
+    limit = Number(whole=True, load_default=Reopen().limit, validate=at_least(0, 20))
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: object) -> Reopen:
+        """Return the section."""
+        return Reopen(**data)
+
+
+class EvaluationSchema(Schema):
+    """policy.yaml, evaluation."""
+
+    ask_after = Text(load_default="closure", validate=one_of("closure", "resolution"))
+    expires = Duration(load_default=Evaluation().expires)
+    reopen_when_unsatisfied = Text(load_default="ask", validate=one_of("ask", "always", "never"))
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: object) -> Evaluation:
+        """Return the section."""
+        return Evaluation(**data)
+
+
+class DeliberationSchema(Schema):
+    """policy.yaml, deliberation: two shares, and whatever else the deliberation service reads."""
+
+    class Meta:
+        """What it does not name it keeps."""
+
+        unknown = INCLUDE
+
+    quorum_share = Number(load_default=0.5, validate=at_least(0, 1))
+    adopt_share = Number(load_default=0.5, validate=at_least(0, 1))
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: object) -> Deliberation:
+        """Return the section."""
+        quorum, adopt = data.pop("quorum_share"), data.pop("adopt_share")
+        return Deliberation(quorum, adopt, _frozen(data))
+
+
+class PublicationSchema(Schema):
+    """policy.yaml, publication."""
+
+    whitelist = Several(load_default=())
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: object) -> Publication:
+        """Return the section."""
+        return Publication(**data)
+
+
+class PolicySchema(Schema):
+    """policy.yaml. Its lists are loaded item by item by the loader, so one wrong rule does not hide the others."""
+
+    classes = fields.Raw(required=True)
+    classification = fields.Raw(required=True)
+    routing = fields.Raw(load_default=list)
+    escalation = fields.Nested(EscalationSchema, load_default=Escalation)
+    whistle = fields.Nested(WhistleSchema, required=True)
+    closure = fields.Nested(ClosureSchema, load_default=Closure)
+    reopen = fields.Nested(ReopenSchema, load_default=Reopen)
+    evaluation = fields.Nested(EvaluationSchema, load_default=Evaluation)
+    deliberation = fields.Nested(DeliberationSchema, load_default=Deliberation)
+    publication = fields.Nested(PublicationSchema, load_default=Publication)
+
+
+def _frozen(value: Any) -> Any:  # noqa: ANN401 (plain YAML values)
+    if isinstance(value, Mapping):
+        return MappingProxyType({key: _frozen(part) for key, part in value.items()})
+    return tuple(_frozen(part) for part in value) if isinstance(value, list) else value

@@ -1,0 +1,230 @@
+"""The working calendar of a place: Chinese statutory days off, make-up working days, lunch breaks, local hours.
+
+Rules, each with its reason (research/sla_monitoring.md, section 1):
+- a target used up exactly at closing time is due at closing time, not at the next opening;
+- a pause moves the due instant by the time of the clock it covers, and not at all when it begins at or after it;
+- a period's last day that falls on a day off is put off to the next working day (Civil Code, article 203);
+- past the covered range plain weekdays are assumed and the due instant says `provisional`.
+It must never present a guess as certain, and never look at the current time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from shared.kernel.worktime.due import Due, compute, run
+from shared.kernel.worktime.hours import (
+    Hours,
+    InvalidCalendar,
+    day_intervals,
+    local_instant,
+    parse_hours,
+    parse_week,
+)
+from shared.kernel.worktime.pauses import Pause, merged
+from shared.kernel.worktime.table import (
+    FIRST_YEAR,
+    LAST_YEAR,
+    BeyondCalendar,
+    GrowingTable,
+    Interval,
+    IntervalTable,
+    instant_of,
+    micros,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from shared.kernel.worktime.targets import Target
+
+_SECOND = 1_000_000
+
+
+@dataclass(frozen=True)
+class WorkingCalendar:
+    """A versioned calendar; build it with `WorkingCalendar.build`."""
+
+    name: str
+    timezone: str
+    #: Seven days' hours, Monday first.
+    week: tuple[Hours, ...]
+    days_off: frozenset[date]
+    #: Working dates with hours of their own: make-up days and shifts.
+    shifts: Mapping[date, Hours]
+    #: First and last date for which days off and make-up days are known.
+    covered_from: date
+    covered_until: date
+    version: str
+    _zone: ZoneInfo = field(repr=False, compare=False)
+    _table: GrowingTable = field(repr=False, compare=False)
+
+    @classmethod
+    def build(
+        cls,
+        name: str,
+        timezone: str,
+        week: Mapping[str, Iterable[Iterable[str]]],
+        days_off: Iterable[date],
+        makeup_days: Iterable[date],
+        covered_from: date,
+        covered_until: date,
+        version: str,
+        shifts: Mapping[date, Iterable[Iterable[str]]] | None = None,
+    ) -> Self:
+        """Return a calendar of local opening hours.
+
+        `week` maps mon…sun to pairs of local times (seconds are kept, "24:00" is the next midnight). A make-up day has
+        the hours of the first weekday that has any, unless `shifts` gives it its own. A shift replaces a date's hours;
+        a day off wins over a shift. Raises InvalidCalendar when the parts contradict each other.
+        """
+        try:
+            zone = ZoneInfo(timezone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise InvalidCalendar("timezone", f"{timezone!r} is unknown", "use a name like Asia/Shanghai") from error
+        days = parse_week(week)
+        off, makeup = frozenset(days_off), frozenset(makeup_days)
+        if both := sorted(off & makeup):
+            raise InvalidCalendar("makeup_days", f"{both[0]} is also a day off", "remove it from one of the two")
+        if covered_from > covered_until:
+            raise InvalidCalendar("covered_from", f"it is after {covered_until}", "exchange the two dates")
+        typical = next(hours for hours in days if hours)
+        own = {day: typical for day in makeup if not days[day.weekday()]}
+        own |= {day: parse_hours(pairs, f"shifts.{day}") for day, pairs in (shifts or {}).items()}
+        own = {day: hours for day, hours in own.items() if day not in off}
+
+        def intervals(day: date) -> list[Interval]:
+            hours = () if day in off else own.get(day, days[day.weekday()])
+            return day_intervals(day, hours, zone)
+
+        return cls(
+            name, timezone, days, off, MappingProxyType(own), covered_from, covered_until, version,
+            zone, GrowingTable(intervals),
+        )  # fmt: skip
+
+    # --- days
+
+    def hours(self, day: date) -> Hours:
+        """Return the opening hours of a local date in seconds of the day; () when closed."""
+        return () if day in self.days_off else self.shifts.get(day, self.week[day.weekday()])
+
+    def is_working_day(self, day: date) -> bool:
+        """Say whether work is done on a local date."""
+        return bool(self.hours(day))
+
+    def is_covered(self, day: date) -> bool:
+        """Say whether days off and make-up days are known for a local date."""
+        return self.covered_from <= day <= self.covered_until
+
+    def local_date(self, instant: datetime) -> date:
+        """Return the local date of an aware instant."""
+        return instant.astimezone(self._zone).date()
+
+    def working_date(self, day: date, count: int) -> date:
+        """Return the `count`-th working date after `day` (before it when negative); `day` itself for 0."""
+        step = timedelta(days=1 if count > 0 else -1)
+        for _ in range(abs(count)):
+            day = self._working_day(day + step, step)
+        return day
+
+    def working_day_from(self, day: date) -> date:
+        """Return `day` when it is a working date, else the next one."""
+        return self._working_day(day, timedelta(days=1))
+
+    def _working_day(self, day: date, step: timedelta) -> date:
+        while not self.is_working_day(day):
+            day += step
+            if not FIRST_YEAR <= day.year <= LAST_YEAR:
+                raise BeyondCalendar(f"no working day between {FIRST_YEAR} and {LAST_YEAR}")
+        return day
+
+    def add_working_days(
+        self, start: datetime, count: int, at: Literal["same-time", "close"] = "same-time"
+    ) -> datetime:
+        """Return `start` moved by working days, keeping the local time of day or moved to closing time.
+
+        A start on a closed day counts as 00:00 of the next working day. Negative counts go back.
+        """
+        local = start.astimezone(self._zone)
+        day, second = local.date(), local.hour * 3600 + local.minute * 60 + local.second
+        rest = timedelta(microseconds=local.microsecond)
+        if not self.is_working_day(day):
+            day, second, rest = self.working_day_from(day), 0, timedelta()
+        day = self.working_date(day, count)
+        return self.close(day) if at == "close" else self.instant(day, second) + rest
+
+    # --- instants
+
+    def instant(self, day: date, second: int) -> datetime:
+        """Return the UTC instant of a second of a local date; 86400 is the next midnight."""
+        return local_instant(day, second, self._zone)
+
+    def close(self, day: date) -> datetime:
+        """Return the closing time (UTC) of a working date."""
+        return self.instant(day, self.hours(day)[-1][1])
+
+    def table(self, first_year: int, last_year: int) -> IntervalTable:
+        """Return working intervals that cover at least these local years."""
+        return self._table.covering(first_year, last_year)
+
+    def is_open(self, instant: datetime) -> bool:
+        """Say whether `instant` is working time; the opening is, the closing is not."""
+        return self.next_opening(instant) == instant
+
+    def next_opening(self, instant: datetime) -> datetime:
+        """Return `instant` itself when it is working time, else the next opening (UTC)."""
+        value, year = micros(instant), self.local_date(instant).year
+        for last in range(year + 1, LAST_YEAR + 1):
+            opening = self._table.covering(year, last).opening(value)
+            if opening is not None:
+                return instant_of(opening)
+        raise BeyondCalendar(f"no opening after {instant}")
+
+    def working_seconds(self, start: datetime, end: datetime, pauses: Sequence[Pause] = ()) -> float:
+        """Return the working seconds between two instants outside the pauses; 0 when `end` is not after `start`."""
+        first, last = micros(start), micros(end)
+        if last <= first:
+            return 0.0
+        table = self._table.covering(self.local_date(start).year, self.local_date(end).year)
+        total = table.worked(last) - table.worked(first)
+        for begin, finish in merged(pauses, first):
+            total -= table.worked(min(finish, last)) - table.worked(min(begin, last))
+        return total / _SECOND
+
+    def add(self, start: datetime, seconds: float, pauses: Sequence[Pause] = ()) -> datetime:
+        """Return when `seconds` of working time after `start` are used up (UTC); for 0 the next opening."""
+        if seconds <= 0:
+            return self.next_opening(start)
+        begin, budget = micros(start), round(seconds * _SECOND)
+        value, _ = run(self, start, start, lambda table: table.worked(begin) + budget, merged(pauses, begin))
+        return instant_of(value)
+
+    def subtract(self, end: datetime, seconds: float) -> datetime:
+        """Return the instant from which `seconds` of working time lead to `end`; for 0 the last open moment."""
+        value, year = micros(end), self.local_date(end).year
+        back = round(seconds * _SECOND)
+        for first in range(year - 1, FIRST_YEAR - 1, -1):
+            table = self._table.covering(first, year)
+            worked = table.worked(value) - back
+            if worked > 0 or (worked == 0 and back):
+                return instant_of(table.resumed(worked) if back else table.reached(worked))
+        raise BeyondCalendar(f"no working time before {end}")
+
+    def due(self, start: datetime, target: Target, pauses: Sequence[Pause] = ()) -> Due:
+        """Return when `target`, started at `start`, is used up, with the reason in steps.
+
+        Raises BeyondCalendar when that lies after 2199, ValueError for naive instants and pauses that end before they
+        begin.
+        """
+        return compute(self, start, target, pauses, share=1.0)
+
+    def share(self, start: datetime, target: Target, share: float, pauses: Sequence[Pause] = ()) -> datetime:
+        """Return the instant (UTC) at which `share` of the target's time is used up, in the clock's own time.
+
+        0.5 of four working hours is two working hours; 1.0 is the due instant; 2.0 is gross overdue.
+        """
+        return compute(self, start, target, pauses, share=share).at

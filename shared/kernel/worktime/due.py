@@ -1,0 +1,180 @@
+"""When a target is used up and why: the arithmetic of due instants over a working calendar.
+
+It must never decide whether a clock may pause or what to do when it is overdue.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from shared.kernel.worktime.pauses import Pause, merged, pushed
+from shared.kernel.worktime.table import LAST_YEAR, BeyondCalendar, Interval, IntervalTable, instant_of, micros
+from shared.kernel.worktime.targets import Target, TargetKind, format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from shared.kernel.worktime.calendar import WorkingCalendar
+
+_SECOND = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the answer to "why this instant", in the order it was taken."""
+
+    #: Stable code: started, opened, arrived, promised, put-off, paused, provisional.
+    code: str
+    #: Aware UTC instant the step led to.
+    at: datetime
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """When a target is used up."""
+
+    #: Aware UTC instant.
+    at: datetime
+    #: True when a day outside the calendar's covered range was needed: plain weekdays were assumed.
+    provisional: bool
+    steps: tuple[Step, ...]
+
+
+def compute(
+    calendar: WorkingCalendar, start: datetime, target: Target, pauses: Sequence[Pause], share: float
+) -> Due:
+    """Return the instant at which `share` of the target is used up. Raises as `WorkingCalendar.due` does."""
+    if not 0 < share <= 100:
+        raise ValueError(f"share is {share!r}: give a part of the budget above 0, e.g. 0.5, 1.0 or 2.0")
+    begin = micros(start)
+    standing = merged(pauses, begin)
+    steps = [Step("started", instant_of(begin), "开始计时", "the clock started")]
+    if target.kind is TargetKind.ELAPSED:
+        reading, moved = pushed(begin + round(target.seconds * share * _SECOND), standing, lambda at: at)
+        due = _instant(reading)
+        length = format_duration(target.seconds)
+        steps.append(Step("promised", due, f"{length} 自然时间", f"{length} by the wall clock"))
+        return Due(due, provisional=False, steps=(*steps, *_paused(moved)))
+    if target.kind is TargetKind.WORKING:
+        opened = calendar.next_opening(start)
+        if opened > start:
+            steps.append(Step("opened", opened, "工作时间外,下次上班起算", "outside hours: counted from the opening"))
+        budget = round(target.seconds * share * _SECOND)
+        value, moved = run(calendar, start, start, lambda table: table.worked(begin) + budget, standing)
+        length = format_duration(target.seconds, days=False)
+        steps.append(Step("promised", instant_of(value), f"{length} 工作时间", f"{length} of working time"))
+    else:
+        close, reasons = _period_end(calendar, start, target)
+        steps += reasons
+        end = micros(close)
+
+        def reading_at(table: IntervalTable) -> int:
+            return table.worked(begin) + round((table.worked(end) - table.worked(begin)) * share)
+
+        value, moved = run(calendar, start, close, reading_at, standing)
+    due = instant_of(value)
+    steps += _paused(moved)
+    provisional = not (calendar.is_covered(calendar.local_date(due)) and calendar.is_covered(calendar.local_date(start)))
+    if provisional:
+        known = f"{calendar.covered_from}~{calendar.covered_until}"
+        steps.append(
+            Step("provisional", due, f"超出已公布日历({known}),暂定", f"outside the published calendar ({known})")
+        )
+    return Due(due, provisional, tuple(steps))
+
+
+def run(
+    calendar: WorkingCalendar,
+    start: datetime,
+    last: datetime,
+    reading_at: Callable[[IntervalTable], int],
+    standing: Sequence[Interval],
+) -> tuple[int, list[Interval]]:
+    """Return when the working clock shows `reading_at(table)` pushed by the pauses, and the pauses that pushed.
+
+    `last` is the latest instant `reading_at` looks at. Raises BeyondCalendar when the table would pass 2199.
+    """
+    first_year = calendar.local_date(start).year
+    last_year = calendar.local_date(last).year
+    if standing:
+        last_year = max(last_year, calendar.local_date(_instant(standing[-1][1])).year)
+    while True:
+        table = calendar.table(first_year, last_year)
+        reading, moved = pushed(reading_at(table), standing, table.worked)
+        if reading <= table.total:
+            return table.reached(reading), moved
+        if last_year >= LAST_YEAR:
+            raise BeyondCalendar(f"the target started at {start} is not used up by {LAST_YEAR}: shorten it")
+        # Doubling keeps a long target from rebuilding the table year by year.
+        last_year = min(LAST_YEAR, last_year + max(1, last_year - first_year))
+
+
+def _instant(value: int) -> datetime:
+    try:
+        return instant_of(value)
+    except OverflowError as error:
+        raise BeyondCalendar("the instant lies beyond the year 9999: shorten the target") from error
+
+
+def _period_end(calendar: WorkingCalendar, start: datetime, target: Target) -> tuple[datetime, list[Step]]:
+    if target.kind is TargetKind.END_OF_WORKING_DAY:
+        return _working_day_end(calendar, start, target)
+    week = target.kind is TargetKind.END_OF_WEEK
+    nominal = _last_regular_day(calendar, calendar.local_date(start), week=week)
+    # The regular closing decides which period an arrival belongs to, whether or not that very day is a holiday:
+    # otherwise a new holiday could move a due instant forward.
+    if start >= calendar.instant(nominal, calendar.week[nominal.weekday()][-1][1]):
+        following = nominal + timedelta(days=7) if week else _first_of_next_month(nominal)
+        nominal = _last_regular_day(calendar, following, week=week)
+    close = calendar.close(calendar.working_day_from(nominal))
+    while close <= start:
+        close = calendar.close(calendar.working_day_from(calendar.local_date(close) + timedelta(days=1)))
+    zh, en = ("本周", "week") if week else ("本月", "month")
+    steps = [Step("promised", close, f"{zh}最后一个工作日下班前", f"close of the {en}'s last working day")]
+    if calendar.local_date(close) != nominal:
+        steps.append(
+            Step("put-off", close, f"{nominal} 休息,顺延", f"{nominal} is a day off: put off to the next working day")
+        )
+    return close, steps
+
+
+def _working_day_end(calendar: WorkingCalendar, start: datetime, target: Target) -> tuple[datetime, list[Step]]:
+    arrival = calendar.local_date(start)
+    cutoff = target.cutoff
+    late = cutoff is not None and start > calendar.instant(
+        arrival, cutoff.hour * 3600 + cutoff.minute * 60 + cutoff.second
+    )
+    steps = []
+    if late or not calendar.is_working_day(arrival) or start >= calendar.close(arrival):
+        arrival = calendar.working_day_from(arrival + timedelta(days=1))
+        steps.append(Step("arrived", calendar.instant(arrival, 0), f"按 {arrival} 收件", f"counts as arrived on {arrival}"))
+    close = calendar.close(calendar.working_date(arrival, target.days))
+    zh = "当日下班前" if target.days == 0 else f"其后第 {target.days} 个工作日下班前"
+    en = "close of the day of arrival" if target.days == 0 else f"close of working day {target.days} after arrival"
+    return close, [*steps, Step("promised", close, zh, en)]
+
+
+def _last_regular_day(calendar: WorkingCalendar, day: date, *, week: bool) -> date:
+    if week:
+        last = day + timedelta(days=6 - day.weekday())
+    else:
+        last = day.replace(day=monthrange(day.year, day.month)[1])
+    while not calendar.week[last.weekday()]:
+        last -= timedelta(days=1)
+    return last
+
+
+def _first_of_next_month(day: date) -> date:
+    return day.replace(day=1) + timedelta(days=monthrange(day.year, day.month)[1])
+
+
+def _paused(moved: Sequence[Interval]) -> list[Step]:
+    return [
+        Step("paused", instant_of(end), f"暂停 {instant_of(begin):%Y-%m-%d %H:%M}Z 起", "a pause moved the due instant")
+        for begin, end in moved
+    ]
