@@ -1,0 +1,95 @@
+"""Engines for SQLite and PostgreSQL, set up so that a commit is a promise.
+
+SQLite: WAL, synchronous=FULL, BEGIN IMMEDIATE for writers, and one process-wide lock around write transactions, so that
+green threads queue in Python instead of freezing the process in C (research A.7). PostgreSQL: psycopg2, which eventlet's
+patcher makes yield; `statement_timeout` bounds what a stuck query may cost.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.pool import NullPool, QueuePool, StaticPool
+
+#: Seconds SQLite waits for another process's write lock.
+_BUSY_TIMEOUT_S = 10
+#: Milliseconds after which PostgreSQL gives a statement up.
+_STATEMENT_TIMEOUT_MS = 60_000
+_WRITING = "gridwhistle_writing"
+
+_locks: dict[str, threading.RLock] = {}
+
+
+def open_engine(url: str, *, pool_size: int = 10) -> Engine:
+    """An engine for one service's database; creates the folder of a SQLite file. Connects lazily."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(url, parsed.database)
+    engine = create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=pool_size,
+        max_overflow=5,
+        pool_pre_ping=False,
+        pool_use_lifo=True,
+        connect_args={
+            "connect_timeout": 5,
+            "application_name": "gridwhistle",
+            "options": f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} -c timezone=UTC",
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+        },
+    )
+    return engine
+
+
+def _sqlite(url: str, database: str | None) -> Engine:
+    in_memory = database in (None, "", ":memory:")
+    if not in_memory and database is not None:
+        Path(database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        url,
+        poolclass=StaticPool if in_memory else NullPool,
+        connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, see below
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writing = connection.get_execution_options().get(_WRITING, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A connection for one write transaction, begun by its first statement; leaving without a commit rolls back."""
+    if engine.dialect.name == "sqlite":
+        lock = _locks.setdefault(str(engine.url) if engine.url.database else str(id(engine)), threading.RLock())
+        with lock, engine.connect() as plain:
+            yield plain.execution_options(**{_WRITING: True})
+        return
+    with engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A connection for queries only."""
+    with engine.connect() as connection:
+        yield connection

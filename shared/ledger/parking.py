@@ -1,0 +1,58 @@
+"""Parking: events that arrived before their predecessor wait here, in the database, until the hole is filled."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from shared.contracts.envelope import Envelope
+from shared.ledger.tables import parked, stream_positions
+
+
+def park(db: Connection, handler: str, envelope: Envelope, raw: bytes, at: datetime) -> None:
+    """Keep an early event; parking the same one twice is harmless."""
+    dialect = postgresql if db.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(parked).values(
+        handler=handler, stream=envelope.stream, stream_version=envelope.streamversion, message_id=envelope.id,
+        envelope=raw, parked_at=at,
+    )  # fmt: skip
+    db.execute(statement.on_conflict_do_nothing())
+
+
+def unpark(db: Connection, handler: str, stream: str, version: int) -> None:
+    """Remove an event that is being applied in this transaction."""
+    db.execute(
+        delete(parked).where(parked.c.handler == handler, parked.c.stream == stream, parked.c.stream_version == version)
+    )
+
+
+def successor(db: Connection, handler: str, stream: str, version: int) -> bytes | None:
+    """The parked event of exactly that version, if it has arrived."""
+    query = select(parked.c.envelope).where(
+        parked.c.handler == handler, parked.c.stream == stream, parked.c.stream_version == version
+    )
+    found = db.execute(query).scalar_one_or_none()
+    return None if found is None else bytes(found)
+
+
+def ready(db: Connection, handler: str, limit: int) -> list[bytes]:
+    """Parked events whose predecessor has been applied since (left behind when a process died between the two)."""
+    query = (
+        select(parked.c.envelope)
+        .join(
+            stream_positions,
+            and_(stream_positions.c.handler == parked.c.handler, stream_positions.c.stream == parked.c.stream),
+        )
+        .where(parked.c.handler == handler, parked.c.stream_version <= stream_positions.c.version + 1)
+        .order_by(parked.c.parked_at)
+        .limit(limit)
+    )
+    return [bytes(body) for body in db.execute(query).scalars()]
+
+
+def backlog(db: Connection) -> tuple[int, datetime | None]:
+    """How many events are parked, and since when the oldest."""
+    row = db.execute(select(func.count(), func.min(parked.c.parked_at))).one()
+    return row[0], row[1]

@@ -1,0 +1,76 @@
+"""Quarantine: what could not be handled, with its exact bytes and the reason, until a person decides. Nothing is ever dropped.
+
+A quarantined event of a stream leaves a hole on purpose: its successors park, so nothing is applied out of order.
+Releasing handles it now; discarding it lets the stream go on without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from shared.kernel.errors import NotFound
+from shared.ledger.tables import failures, quarantine
+
+#: Attempts at a message that a bug makes fail, before it is set aside.
+MAX_ATTEMPTS = 5
+
+
+def hold(
+    db: Connection, *, entry_id: str, handler: str, message_id: str | None, reason: str, detail: str, body: bytes, at: datetime
+) -> None:
+    """Set a message aside; holding the same message of the same handler again changes nothing."""
+    dialect = postgresql if db.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(quarantine).values(
+        id=entry_id, handler=handler, message_id=message_id, reason=reason, detail=detail[:4_000].replace("\x00", "\\0"),
+        body=body, held_at=at, state="held",
+    )  # fmt: skip
+    db.execute(statement.on_conflict_do_nothing())
+
+
+def count_failure(db: Connection, handler: str, message_id: str, error: str, at: datetime) -> int:
+    """Count one more failed attempt; returns how many there have been."""
+    dialect = postgresql if db.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(failures).values(
+        handler=handler, message_id=message_id, attempts=1, last_error=error[:4_000].replace("\x00", "\\0"), last_at=at
+    )
+    statement = statement.on_conflict_do_update(
+        index_elements=[failures.c.handler, failures.c.message_id],
+        set_={"attempts": failures.c.attempts + 1, "last_error": statement.excluded.last_error, "last_at": at},
+    ).returning(failures.c.attempts)
+    attempts: int = db.execute(statement).scalar_one()
+    return attempts
+
+
+def listed(db: Connection, *, state: str = "held", limit: int = 100) -> Sequence[Row[tuple[object, ...]]]:
+    """Entries, oldest first."""
+    return db.execute(
+        select(quarantine).where(quarantine.c.state == state).order_by(quarantine.c.held_at, quarantine.c.id).limit(limit)
+    ).all()
+
+
+def entry(db: Connection, entry_id: str) -> Row[tuple[object, ...]]:
+    """One entry; raises NotFound."""
+    row = db.execute(select(quarantine).where(quarantine.c.id == entry_id)).one_or_none()
+    if row is None:
+        message = f"no quarantine entry {entry_id}"
+        raise NotFound(message, code="unknown-quarantine-entry", where="id", remedy="List them: gridwhistle quarantine list.")
+    return row
+
+
+def decide(db: Connection, entry_id: str, *, state: str, by: str, why: str, at: datetime) -> None:
+    """Note what an operator decided (released or discarded) and why."""
+    db.execute(
+        update(quarantine)
+        .where(quarantine.c.id == entry_id)
+        .values(state=state, decided_by=by, decided_why=why, decided_at=at)
+    )
+
+
+def held_count(db: Connection) -> int:
+    """How many entries wait for a decision."""
+    count: int = db.execute(select(func.count()).select_from(quarantine).where(quarantine.c.state == "held")).scalar_one()
+    return count

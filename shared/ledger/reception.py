@@ -1,0 +1,205 @@
+"""Reception: from the raw bytes of a message to its effects, exactly once and in order. The one consumer boundary.
+
+    decode -> lock the stream's position -> duplicate? early? -> handler in a savepoint -> inbox, state, outbox -> COMMIT
+
+Used by the nameko entrypoint in full mode and by the loopback relay in embedded mode; knows neither. After it returns the
+caller may acknowledge; when it raises, nothing was committed and the message must be kept.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError
+
+from shared.contracts import envelope as envelopes
+from shared.contracts import registry
+from shared.contracts.envelope import Envelope
+from shared.kernel.errors import Refusal
+from shared.kernel.hashing import sha256_hex
+from shared.ledger import inbox, parking, quarantine
+from shared.ledger.errors import HandlerFailed, Transient, is_transient
+from shared.ledger.unit_of_work import Surroundings, UnitOfWork, unit_of_work
+
+log = logging.getLogger(__name__)
+
+#: Events that one sweep of the parking place releases at most.
+_SWEEP = 200
+
+EventHandler = Callable[[Any, UnitOfWork], None]
+Observer = Callable[[Envelope, bytes, UnitOfWork], None]
+
+
+class Outcome(enum.Enum):
+    """What became of a message; all of these mean: acknowledge it."""
+
+    HANDLED = "handled"
+    #: This service has no handler for the type; the stream's position advanced.
+    IGNORED = "ignored"
+    #: The domain refused it; a normal, final outcome.
+    REFUSED = "refused"
+    DUPLICATE = "duplicate"
+    PARKED = "parked"
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reception:
+    """How one service receives."""
+
+    at_hand: Surroundings
+    #: Event name (`intake.matter-opened`) -> handler(event, work).
+    handlers: Mapping[str, EventHandler]
+    #: Sees every envelope with its exact bytes, before the handler (oversight's trace).
+    observer: Observer | None = None
+    #: Told of the events a message caused, once they are committed.
+    emitted: Callable[[Sequence[Any]], None] | None = None
+
+    @property
+    def name(self) -> str:
+        """The handler name in inbox, parking and quarantine."""
+        return self.at_hand.service
+
+    def receive(self, raw: bytes) -> Outcome:
+        """Handle one message and every parked successor that it frees. Raises Transient or HandlerFailed: keep the message."""
+        try:
+            envelope = envelopes.from_bytes(raw)
+        except envelopes.Undecodable as error:
+            return self._set_aside(raw, _body_id(raw), "undecodable", error)
+        except envelopes.SchemaViolation as error:
+            return self._set_aside(raw, _body_id(raw), "schema-violation", error)
+        outcome = self._guarded(envelope, raw)
+        if outcome in (Outcome.HANDLED, Outcome.IGNORED, Outcome.REFUSED):
+            self._follow(envelope)
+        return outcome
+
+    def sweep(self) -> int:
+        """Apply parked events whose turn has come without anybody noticing; returns how many. Safe to run at any time."""
+        try:
+            with unit_of_work(self.at_hand) as work:
+                waiting = parking.ready(work.db, self.name, _SWEEP)
+        except DBAPIError as error:
+            raise _sorted(error) from error
+        for raw in waiting:
+            self.receive(raw)
+        return len(waiting)
+
+    def _follow(self, envelope: Envelope) -> None:
+        version = envelope.streamversion
+        while version:
+            version += 1
+            try:
+                with unit_of_work(self.at_hand) as work:
+                    raw = parking.successor(work.db, self.name, envelope.stream, version)
+            except DBAPIError as error:
+                # The message itself is done; the sweep finds what stays parked.
+                log.warning("parked successors left for the sweep", extra={"stream": envelope.stream, "error": str(error)})
+                return
+            if raw is None:
+                return
+            try:
+                self._guarded(envelopes.from_bytes(raw), raw)
+            except (Transient, HandlerFailed) as error:
+                log.warning("a parked successor has to wait", extra={"stream": envelope.stream, "error": str(error)})
+                return
+
+    def _guarded(self, envelope: Envelope, raw: bytes) -> Outcome:
+        try:
+            return self._apply(envelope, raw)
+        except DBAPIError as error:
+            sorted_out = _sorted(error)
+            if isinstance(sorted_out, Transient):
+                raise sorted_out from error
+            return self._failed(envelope, raw, error)
+        except envelopes.SchemaViolation as error:
+            return self._set_aside(raw, envelope.id, "schema-violation", error)
+        except (Transient, HandlerFailed):
+            raise
+        except Exception as error:  # noqa: BLE001 -- the one consumer boundary: any bug in a handler must keep the message
+            return self._failed(envelope, raw, error)
+
+    def _apply(self, envelope: Envelope, raw: bytes) -> Outcome:
+        with unit_of_work(
+            self.at_hand, cause=envelope, correlation_id=envelope.correlationid, traceparent=envelope.traceparent
+        ) as work:
+            sequenced = envelope.streamversion > 0
+            if sequenced:
+                position = inbox.lock_position(work.db, self.name, envelope.stream)
+                if envelope.streamversion <= position:
+                    parking.unpark(work.db, self.name, envelope.stream, envelope.streamversion)
+                    work.commit()
+                    return Outcome.DUPLICATE
+                if envelope.streamversion > position + 1:
+                    parking.park(work.db, self.name, envelope, raw, work.now)
+                    work.commit()
+                    return Outcome.PARKED
+            if inbox.seen(work.db, self.name, envelope.id):
+                return Outcome.DUPLICATE
+            outcome = self._handle(envelope, raw, work)
+            inbox.record(work.db, self.name, envelope.id, work.now)
+            if sequenced:
+                inbox.advance(work.db, self.name, envelope.stream, envelope.streamversion)
+                parking.unpark(work.db, self.name, envelope.stream, envelope.streamversion)
+            work.commit()
+        if self.emitted is not None:
+            self.emitted(work.events)
+        return outcome
+
+    def _handle(self, envelope: Envelope, raw: bytes, work: UnitOfWork) -> Outcome:
+        if self.observer is not None:
+            self.observer(envelope, raw, work)
+        try:
+            handler = self.handlers.get(envelope.name)
+        except registry.UnknownType:
+            handler = None  # a newer release's event: not ours to handle, and no reason to stop its stream
+        if handler is None:
+            return Outcome.HANDLED if self.observer is not None else Outcome.IGNORED
+        event = envelope.payload()
+        try:
+            with work.attempt():
+                handler(event, work)
+        except Refusal as refusal:
+            log.info("event refused", extra={"event": envelope.name, "message_id": envelope.id, "code": refusal.code})
+            return Outcome.REFUSED
+        return Outcome.HANDLED
+
+    def _failed(self, envelope: Envelope, raw: bytes, error: Exception) -> Outcome:
+        log.error(
+            "handler failed", exc_info=error, extra={"event": envelope.type, "message_id": envelope.id, "subject": envelope.subject}
+        )
+        try:
+            with unit_of_work(self.at_hand) as work:
+                attempts = quarantine.count_failure(work.db, self.name, envelope.id, repr(error), work.now)
+                work.commit()
+        except DBAPIError as second:
+            raise _sorted(second) from second
+        if attempts < quarantine.MAX_ATTEMPTS:
+            message = f"attempt {attempts} at {envelope.id} failed: {error!r}"
+            raise HandlerFailed(message) from error
+        return self._set_aside(raw, envelope.id, "handler-failed", error)
+
+    def _set_aside(self, raw: bytes, message_id: str, reason: str, error: Exception) -> Outcome:
+        log.warning("message quarantined", extra={"message_id": message_id, "reason": reason, "error": str(error)})
+        try:
+            with unit_of_work(self.at_hand) as work:
+                quarantine.hold(
+                    work.db, entry_id=work.new_id(), handler=self.name, message_id=message_id, reason=reason,
+                    detail=f"{type(error).__name__}: {error}", body=raw, at=work.now,
+                )  # fmt: skip
+                work.commit()
+        except DBAPIError as second:
+            raise _sorted(second) from second
+        return Outcome.QUARANTINED
+
+
+def _sorted(error: DBAPIError) -> Transient | HandlerFailed:
+    return Transient(str(error)) if is_transient(error) else HandlerFailed(str(error))
+
+
+def _body_id(raw: bytes) -> str:
+    """An id for bytes that carry none, so that the same rubbish delivered twice is held once."""
+    return f"sha256:{sha256_hex(raw)}"

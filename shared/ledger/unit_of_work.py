@@ -1,0 +1,166 @@
+"""The unit of work: one transaction in which a handler reads, decides, writes and emits. It rolls back unless committed.
+
+Handlers see this and nothing else of the outside: the connection, the clock, ids, the actor, the pack. Events given to
+`emit` get their stream version when the work commits, under the stream's row lock, so order in the outbox is order of commits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Engine
+
+from shared.contracts import registry, shapes
+from shared.contracts.envelope import SOURCE_PREFIX, Envelope
+from shared.kernel.actor import SYSTEM, Actor
+from shared.kernel.clock import Clock
+from shared.kernel.errors import Forbidden, Stale
+from shared.kernel.ids import Ids
+from shared.ledger import engines, outbox
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from shared.jurisdiction import Jurisdiction
+    from shared.kernel.sealing import Sealer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What every unit of work of one service has at hand; made once at start."""
+
+    service: str
+    engine: Engine
+    clock: Clock
+    ids: Ids
+    jurisdiction: Jurisdiction
+    sealer: Sealer
+    #: Secret that link tokens are made with.
+    link_secret: str
+    #: Where people reach the suite, for links in messages.
+    public_url: str
+    #: Folder for files that outlive a process (the file notifier's letters).
+    data_dir: Path = Path("var")
+    #: `smtp://user:password@host:port`, or empty.
+    smtp_url: str = ""
+
+
+@dataclass(kw_only=True)
+class UnitOfWork:
+    """One transaction's worth of work."""
+
+    db: Connection
+    at_hand: Surroundings
+    actor: Actor = SYSTEM
+    #: The event being handled, if this work was caused by one.
+    cause: Envelope | None = None
+    correlation_id: str = ""
+    traceparent: str | None = None
+    #: The version the caller read (If-Match); None when the caller does not care.
+    if_match: int | None = None
+    #: The typed events given to `emit` so far; the application counts them once they are committed.
+    events: list[Any] = field(default_factory=list)
+    _emitted: list[tuple[registry.EventType, str, str, dict[str, Any]]] = field(default_factory=list)
+
+    @property
+    def now(self) -> datetime:
+        """The present instant; inside an event handler still the present, not the event's time."""
+        return self.at_hand.clock.now()
+
+    @property
+    def jurisdiction(self) -> Jurisdiction:
+        """The pack."""
+        return self.at_hand.jurisdiction
+
+    def new_id(self) -> str:
+        """A fresh uuid7."""
+        return self.at_hand.ids.new()
+
+    def emit(self, event: Any, *, subject: str | None = None) -> None:
+        """Have an event leave when this work commits. `subject` defaults to the event's matter id, else its stream's id."""
+        row = registry.by_shape(type(event))
+        if row.owner != self.at_hand.service:
+            message = f"{self.at_hand.service} may not emit {row.name}"
+            raise ValueError(message)
+        stream_id = str(getattr(event, row.key))
+        about = subject or str(getattr(event, "matter_id", None) or stream_id)
+        self.events.append(event)
+        self._emitted.append((row, f"{row.owner}.{row.stream}:{stream_id}", about, shapes.dump(event)))
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """A savepoint: when the block raises, its writes and its emitted events are undone and the rest of the work stands."""
+        before = len(self._emitted)
+        try:
+            with self.db.begin_nested():
+                yield
+        except BaseException:
+            del self._emitted[before:]
+            del self.events[before:]
+            raise
+
+    def check_version(self, version: int) -> None:
+        """Raise Stale when the caller's If-Match names another version than the one stored."""
+        if self.if_match is not None and self.if_match != version:
+            message = f"version {self.if_match} was read, version {version} is stored"
+            raise Stale(message, where="If-Match", remedy="Read it again, decide anew, and send the new ETag.")
+
+    def require_scope(self, unit: str | None) -> None:
+        """Raise Forbidden unless `unit` lies in the actor's unit or below. Unlocated things belong to the street and above."""
+        if self.actor is SYSTEM:
+            return
+        scope = self.actor.unit
+        if scope is None or not (
+            self.jurisdiction.is_within(unit, scope)
+            if unit is not None
+            else self.jurisdiction.level_index(self.jurisdiction.unit(scope).level) >= self._street_index()
+        ):
+            message = f"{self.actor.id} may not act in {unit or 'the unlocated list'}"
+            raise Forbidden(message, code="out-of-scope", where="unit", remedy="Ask a desk whose territory includes it.")
+
+    def _street_index(self) -> int:
+        return self.jurisdiction.level_index("street") if "street" in self.jurisdiction.levels else len(self.jurisdiction.levels) - 1
+
+    def commit(self) -> None:
+        """Write the emitted events into the outbox and commit everything at once."""
+        outbox.append(self.db, self._envelopes(), self.now)
+        self.db.commit()
+        self._emitted.clear()
+
+    def _envelopes(self) -> list[Envelope]:
+        counts: dict[str, int] = {}
+        for _, stream, _, _ in self._emitted:
+            counts[stream] = counts.get(stream, 0) + 1
+        # Sorted, so that two transactions touching the same streams take the locks in the same order.
+        heads = {stream: outbox.take_versions(self.db, stream, counts[stream]) for stream in sorted(counts)}
+        made = []
+        now = self.now
+        for row, stream, subject, data in self._emitted:
+            made.append(
+                Envelope(
+                    id=self.new_id(), source=SOURCE_PREFIX + row.owner, type=row.type, subject=subject, time=now,
+                    stream=stream, streamversion=heads[stream], correlationid=self.correlation_id or self.new_id(),
+                    causationid=self.cause.id if self.cause else None, traceparent=self.traceparent,
+                    classification=row.classification, data=data,
+                )
+            )  # fmt: skip
+            heads[stream] += 1
+        return made
+
+
+@contextmanager
+def unit_of_work(at_hand: Surroundings, **about: Any) -> Iterator[UnitOfWork]:
+    """Open a unit of work; leaving without `commit` rolls back."""
+    with engines.writing(at_hand.engine) as db:
+        yield UnitOfWork(db=db, at_hand=at_hand, **about)
+
+
+@contextmanager
+def look_only(at_hand: Surroundings, **about: Any) -> Iterator[UnitOfWork]:
+    """A unit of work for queries: nothing can be committed through it."""
+    with engines.reading(at_hand.engine) as db:
+        yield UnitOfWork(db=db, at_hand=at_hand, **about)

@@ -1,0 +1,257 @@
+"""One service, wired and ready: execute commands, answer queries, receive events, do due work. No nameko, no broker.
+
+Both modes and all tests go through this object, so that what is tested is what runs.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from shared.contracts import shapes
+from shared.kernel.actor import ANONYMOUS, SYSTEM, Actor
+from shared.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refusal, Unauthenticated
+from shared.kernel.hashing import sha256_hex
+from shared.ledger import lease
+from shared.ledger.errors import LeaseLost, Transient, is_transient
+from shared.ledger.reception import Outcome, Reception
+from shared.ledger.tables import idempotency
+from shared.ledger.unit_of_work import Surroundings, UnitOfWork, look_only, unit_of_work
+from shared.runtime.definition import Command, DueWork, Query, Reply, ServiceDefinition
+from shared.runtime.metrics import ServiceMetrics
+
+log = logging.getLogger(__name__)
+
+#: Tries at a command whose transaction met a lock or a lost connection, before the caller is told to come back.
+_TRIES = 4
+#: Seconds before the second try; doubles each time.
+_FIRST_PAUSE_S = 0.05
+_KEY_LIMIT = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Application:
+    """A running service without its transport."""
+
+    definition: ServiceDefinition
+    at_hand: Surroundings
+    metrics: ServiceMetrics
+    #: This process's name as a lease holder.
+    holder: str
+
+    @property
+    def name(self) -> str:
+        """The service's name."""
+        return self.definition.name
+
+    @property
+    def reception(self) -> Reception:
+        """The consumer side."""
+        return Reception(
+            at_hand=self.at_hand, handlers=self.definition.subscriptions, observer=self.definition.observer,
+            emitted=self._observe,
+        )
+
+    # -- commands ------------------------------------------------------------------------------------------------
+
+    def execute(
+        self,
+        name: str,
+        content: Any,
+        actor: Actor,
+        *,
+        idempotency_key: str | None = None,
+        if_match: int | None = None,
+        correlation_id: str = "",
+        traceparent: str | None = None,
+    ) -> Reply:
+        """Check, authorise and carry out a command. Raises Refusal, or Transient when the database stays away."""
+        started = time.perf_counter()
+        result = "error"
+        try:
+            asked = self._command(name)
+            self._authorise(asked.needs, actor, name)
+            loaded = shapes.load(asked.shape, content)
+            reply = self._persistently(
+                asked, loaded, content, actor,
+                key=idempotency_key, if_match=if_match, correlation_id=correlation_id, traceparent=traceparent,
+            )  # fmt: skip
+            result = "ok"
+        except Refusal:
+            result = "rejected"
+            raise
+        else:
+            return reply
+        finally:
+            self.metrics.request(name, result, time.perf_counter() - started)
+
+    def _command(self, name: str) -> Command:
+        try:
+            return self.definition.commands[name]
+        except KeyError as error:
+            message = f"{self.name} has no command {name!r}"
+            raise NotFound(message, code="unknown-command", remedy="See docs/commands.md.") from error
+
+    def _authorise(self, needs: str | None, actor: Actor, what: str) -> None:
+        if needs is None or actor.may(needs):
+            return
+        if actor is ANONYMOUS:
+            message = f"{what} needs a token"
+            raise Unauthenticated(message, remedy="Send `Authorization: Bearer <token>`; `gridwhistle token` makes one.")
+        message = f"{actor.id} may not {needs}"
+        raise Forbidden(message, code="not-permitted", remedy="Ask someone whose role allows it.")
+
+    def _persistently(self, asked: Command, loaded: Any, content: Any, actor: Actor, **how: Any) -> Reply:
+        pause = _FIRST_PAUSE_S
+        for attempt in range(1, _TRIES + 1):
+            try:
+                return self._once(asked, loaded, content, actor, **how)
+            except DBAPIError as error:
+                # A unique key that a concurrent twin took first looks like an IntegrityError once; the second try finds it.
+                passing = is_transient(error) or isinstance(error, IntegrityError)
+                if not passing or (attempt == _TRIES and not is_transient(error)):
+                    raise
+                if attempt == _TRIES:
+                    message = f"the database of {self.name} does not answer"
+                    raise Transient(message) from error
+            time.sleep(pause)
+            pause *= 2
+        raise AssertionError
+
+    def _once(
+        self, asked: Command, loaded: Any, content: Any, actor: Actor, *,
+        key: str | None, if_match: int | None, correlation_id: str, traceparent: str | None,
+    ) -> Reply:  # fmt: skip
+        with unit_of_work(
+            self.at_hand, actor=actor, if_match=if_match, traceparent=traceparent,
+            correlation_id=correlation_id or self.at_hand.ids.new(),
+        ) as work:  # fmt: skip
+            if key is not None:
+                earlier = self._earlier_reply(work, asked.name, key, content)
+                if earlier is not None:
+                    return earlier
+            reply = asked.handler(loaded, work)
+            if key is not None:
+                self._keep_reply(work, asked.name, key, content, reply)
+            work.commit()
+        self._observe(work.events)
+        return reply
+
+    def _observe(self, committed: Sequence[Any]) -> None:
+        for event in committed:
+            self.metrics.emitted(event)
+            if self.definition.observe is not None:
+                self.definition.observe(event, self.metrics)
+
+    def _earlier_reply(self, work: UnitOfWork, name: str, key: str, content: Any) -> Reply | None:
+        if not 0 < len(key) <= _KEY_LIMIT:
+            message = "The Idempotency-Key must have 1 to 200 characters."
+            raise Invalid(message, fields={"Idempotency-Key": [message]})
+        # Insert first: of two twins the second waits here for the first one's commit and then finds its reply.
+        dialect = postgresql if work.db.dialect.name == "postgresql" else sqlite
+        claimed = work.db.execute(
+            dialect.insert(idempotency)
+            .values(
+                actor=work.actor.id, command=name, key=key, fingerprint=_fingerprint(content), reply={}, created_at=work.now
+            )
+            .on_conflict_do_nothing()
+        ).rowcount
+        if claimed:
+            return None
+        row = work.db.execute(
+            select(idempotency.c.fingerprint, idempotency.c.reply).where(
+                idempotency.c.actor == work.actor.id, idempotency.c.command == name, idempotency.c.key == key
+            )
+        ).one()
+        if row.fingerprint != _fingerprint(content):
+            message = f"Idempotency-Key {key!r} was used with another body."
+            raise Conflict(
+                message, code="idempotency-key-reused", where="Idempotency-Key",
+                remedy="Send the first body again, or a new key for a new request.",
+            )  # fmt: skip
+        return Reply(body=row.reply["body"], version=row.reply["version"], created=False)
+
+    def _keep_reply(self, work: UnitOfWork, name: str, key: str, content: Any, reply: Reply) -> None:
+        del content
+        work.db.execute(
+            idempotency.update()
+            .where(idempotency.c.actor == work.actor.id, idempotency.c.command == name, idempotency.c.key == key)
+            .values(reply={"body": dict(reply.body), "version": reply.version})
+        )
+
+    # -- queries -------------------------------------------------------------------------------------------------
+
+    def ask(self, query: Query, parameters: Mapping[str, str], actor: Actor) -> Mapping[str, Any]:
+        """Answer a query. Raises Refusal, or Transient."""
+        self._authorise(query.needs, actor, query.name)
+        try:
+            with look_only(self.at_hand, actor=actor) as work:
+                return query.run(work, parameters)
+        except DBAPIError as error:
+            if is_transient(error):
+                message = f"the database of {self.name} does not answer"
+                raise Transient(message) from error
+            raise
+
+    # -- events --------------------------------------------------------------------------------------------------
+
+    def receive(self, raw: bytes) -> Outcome:
+        """Handle one event. Raises Transient or HandlerFailed: keep the message and come back."""
+        outcome = self.reception.receive(raw)
+        self.metrics.event(raw, outcome, self.at_hand.clock.now())
+        return outcome
+
+    # -- due work ------------------------------------------------------------------------------------------------
+
+    def run_due(self, *, most: int = 10_000) -> int:
+        """Do what is due, oldest first, if this process leads; returns how many items were done."""
+        done = self.reception.sweep()
+        for work in self.definition.due_work:
+            done += self._run(work, most)
+        return done
+
+    def _run(self, due: DueWork, most: int) -> int:
+        name = f"due:{due.name}"
+        done = 0
+        try:
+            while done < most:
+                with unit_of_work(self.at_hand, actor=SYSTEM, correlation_id=self.at_hand.ids.new()) as work:
+                    token = lease.take(work.db, name, self.holder, work.now)
+                    if token is None:
+                        return done
+                    count = due.run(work, due.batch)
+                    lease.fence(work.db, name, token)
+                    work.commit()
+                self._observe(work.events)
+                done += count
+                if count < due.batch:
+                    break
+        except LeaseLost:
+            log.warning("lease lost", extra={"lease": name, "holder": self.holder})
+            return done
+        except DBAPIError as error:
+            if is_transient(error):
+                message = f"the database of {self.name} does not answer"
+                raise Transient(message) from error
+            raise
+        self.metrics.scan(due.name, self.at_hand.clock.now())
+        return done
+
+    def next_due(self) -> datetime | None:
+        """The earliest instant at which `run_due` will find something."""
+        with look_only(self.at_hand) as work:
+            instants = [due.next_due(work.db) for due in self.definition.due_work]
+        return min((instant for instant in instants if instant is not None), default=None)
+
+
+def _fingerprint(content: Any) -> str:
+    return sha256_hex(json.dumps(content, ensure_ascii=False, sort_keys=True, default=str).encode())

@@ -1,0 +1,152 @@
+"""What a service is, as data: its commands, subscriptions, due work, routes and tables.
+
+`services/<name>/definition.py` makes one; the application runs it, whichever way the suite is started.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar, dataclass_transform
+
+from sqlalchemy import Connection, MetaData
+
+from shared.contracts import shapes
+from shared.kernel.actor import PERMISSIONS
+from shared.ledger.reception import EventHandler, Observer
+from shared.ledger.unit_of_work import Surroundings, UnitOfWork
+from shared.runtime.metrics import ServiceMetrics
+
+Shape = TypeVar("Shape")
+
+_METADATA = "_gridwhistle_command"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """A command's answer."""
+
+    #: JSON-ready object.
+    body: Mapping[str, Any]
+    #: The changed object's version: becomes the ETag.
+    version: int | None = None
+    #: False when a creating command found that what was asked for exists already.
+    created: bool = True
+
+
+CommandHandler = Callable[[Any, UnitOfWork], Reply]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """One thing that can be asked of a service; the same over HTTP, in scenarios and in the CLI."""
+
+    #: `<service>.<command>`.
+    name: str
+    shape: type[Any]
+    #: Permission that the actor must have; None: open to everybody (the handler checks a code or token itself).
+    needs: str | None
+    handler: CommandHandler
+    #: One line for docs, Chinese and English.
+    about: str
+
+
+@dataclass_transform(
+    frozen_default=True,
+    kw_only_default=True,
+    field_specifiers=(
+        shapes.text, shapes.ident, shapes.choice, shapes.number, shapes.whole, shapes.flag, shapes.instant,
+        shapes.mapping, shapes.nested, shapes.many,
+    ),
+)  # fmt: skip
+def command(name: str, *, needs: str | None) -> Callable[[type[Shape]], type[Shape]]:
+    """Class decorator for services/*/commands.py: make the shape, and note the command's name and the permission it needs."""
+    if needs is not None and needs not in PERMISSIONS:
+        message = f"command {name} needs {needs!r}, which no role grants"
+        raise ValueError(message)
+
+    def enter(cls: type[Shape]) -> type[Shape]:
+        shape = shapes.record(cls)
+        setattr(shape, _METADATA, (name, needs, " ".join((cls.__doc__ or "").split())))
+        return shape
+
+    return enter
+
+
+def commands_of(commands: ModuleType, handlers: ModuleType) -> dict[str, Command]:
+    """Pair every command of a commands module with the handler of the same name in snake case (`RegisterDemand`, `register_demand`)."""
+    found: dict[str, Command] = {}
+    for shape in vars(commands).values():
+        if not (isinstance(shape, type) and _METADATA in vars(shape)):
+            continue
+        name, needs, about = vars(shape)[_METADATA]
+        handler = getattr(handlers, re.sub(r"(?<!^)(?=[A-Z])", "_", shape.__name__).lower())
+        found[name] = Command(name=name, shape=shape, needs=needs, handler=handler, about=about)
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class DueWork:
+    """Time-driven work that lives in the database as due rows."""
+
+    name: str
+    #: Does at most `limit` due items, oldest first, in the given unit of work; returns how many it did. Safe to run twice.
+    run: Callable[[UnitOfWork, int], int]
+    #: The earliest instant at which there will be something to do, or None.
+    next_due: Callable[[Connection], datetime | None]
+    #: Items per transaction.
+    batch: int = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    """A read: parameters in, JSON-ready object out. Raises Refusal."""
+
+    name: str
+    run: Callable[[UnitOfWork, Mapping[str, str]], Mapping[str, Any]]
+    needs: str | None
+    about: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """One HTTP route: a method and path, and the command, query or page behind it.
+
+    Path parameters (`<matter>`) become fields of the command or parameters of the query.
+    """
+
+    method: str
+    path: str
+    command: str | None = None
+    query: Query | None = None
+    #: A page: (work, parameters) -> (content type, body). For HTML, CSV and plain text.
+    page: Callable[[UnitOfWork, Mapping[str, str]], tuple[str, bytes]] | None = None
+    needs: str | None = None
+    #: The POST creates something: it takes an Idempotency-Key and answers 201.
+    creates: bool = False
+    about: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceDefinition:
+    """One service."""
+
+    name: str
+    commands: Mapping[str, Command]
+    #: Event name -> handler.
+    subscriptions: Mapping[str, EventHandler]
+    routes: tuple[Route, ...]
+    tables: MetaData
+    migrations: Path
+    due_work: tuple[DueWork, ...] = ()
+    observer: Observer | None = None
+    #: Called once when the process starts, with the surroundings (to check the pack, load templates …).
+    prepare: Callable[[Surroundings], None] | None = None
+    #: Called for every event once it is committed: domain counters (`services/<name>/metrics.py`).
+    observe: Callable[[Any, ServiceMetrics], None] | None = None
+    #: Called at a scrape to refresh domain gauges from the database.
+    refresh: Callable[[UnitOfWork, ServiceMetrics], None] | None = None

@@ -1,0 +1,175 @@
+"""HTTP on top of an application: werkzeug request in, werkzeug response out. No nameko, no eventlet.
+
+JSON in UTF-8, problem details for every refusal, Idempotency-Key on creating POSTs, ETag and If-Match, bearer tokens,
+a correlation id in and out. Both modes and the tests use exactly this.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from werkzeug import Request, Response
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from shared.kernel.errors import Invalid, Refusal
+from shared.ledger.errors import Transient
+from shared.runtime import problems
+from shared.runtime.application import Application
+from shared.runtime.auth import Gatekeeper
+from shared.runtime.definition import Query, Reply, Route
+
+log = logging.getLogger(__name__)
+
+#: Largest body of a command, bytes.
+BODY_LIMIT = 1_048_576
+_CORRELATION = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+_ETAG = re.compile(r'(?:W/)?"(\d{1,18})"')
+_FORM = "application/x-www-form-urlencoded"
+
+
+class TooLarge(Refusal):
+    """The body is larger than accepted. Send less, or attach a file."""
+
+    status = 413
+    code = "body-too-large"
+
+
+class WrongMediaType(Refusal):
+    """The body is not JSON. Send `Content-Type: application/json`."""
+
+    status = 415
+    code = "unsupported-media-type"
+
+
+def answer(
+    application: Application, gatekeeper: Gatekeeper, route: Route, request: Request, path: Mapping[str, Any]
+) -> Response:
+    """Answer one request on one route; never raises."""
+    correlation = correlation_id(request)
+    try:
+        response = _answer(application, gatekeeper, route, request, {key: str(value) for key, value in path.items()}, correlation)
+    except Refusal as refusal:
+        response = problems.of_refusal(refusal)
+    except Transient as error:
+        log.warning("not available", extra={"correlation_id": correlation, "error": str(error)})
+        response = problems.unavailable(f"{application.name} cannot reach its database.")
+    except HTTPException as error:
+        response = problems.problem(error.code or 400, "bad-request", error.description or "The request cannot be read.")
+    except Exception as error:  # noqa: BLE001 -- the HTTP boundary: a bug must become a 500 that says nothing internal
+        log.error("request failed", exc_info=error, extra={"correlation_id": correlation, "path": request.path})
+        response = problems.internal(correlation)
+    response.headers["X-Correlation-ID"] = correlation
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    return response
+
+
+def correlation_id(request: Request) -> str:
+    """The caller's X-Correlation-ID when it is harmless, else a new one."""
+    given = request.headers.get("X-Correlation-ID", "")
+    return given if _CORRELATION.fullmatch(given) else str(uuid.uuid4())
+
+
+def _answer(
+    application: Application, gatekeeper: Gatekeeper, route: Route, request: Request, path: dict[str, str], correlation: str
+) -> Response:
+    actor = gatekeeper.identify(request.headers.get("Authorization"))
+    if route.command is not None:
+        content = _body(request) | path
+        reply = application.execute(
+            route.command, content, actor,
+            idempotency_key=request.headers.get("Idempotency-Key") if request.method == "POST" else None,
+            if_match=_if_match(request), correlation_id=correlation, traceparent=request.headers.get("traceparent"),
+        )  # fmt: skip
+        return _command_response(route, reply)
+    parameters = {key: str(value) for key, value in request.args.items()} | path
+    if route.query is not None:
+        body = application.ask(route.query, parameters, actor)
+        response = _json(200, body)
+        if isinstance(body.get("version"), int):
+            response.set_etag(str(body["version"]))
+        return response
+    if route.page is None:
+        message = f"route {route.path} leads nowhere"
+        raise AssertionError(message)
+    page = route.page
+    if request.mimetype == _FORM:
+        parameters |= {key: str(value) for key, value in _form(request).items()}
+    held: dict[str, tuple[str, bytes]] = {}
+
+    def render(work: Any, given: Mapping[str, str]) -> Mapping[str, Any]:
+        held["page"] = page(work, given)
+        return {}
+
+    application.ask(Query(name=route.path, run=render, needs=route.needs, about=route.about), parameters, actor)
+    content_type, text = held["page"]
+    response = Response(text, content_type=content_type)
+    response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; img-src 'self' data:"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def _command_response(route: Route, reply: Reply) -> Response:
+    response = _json(201 if route.creates and reply.created else 200, reply.body)
+    if reply.version is not None:
+        response.set_etag(str(reply.version))
+    return response
+
+
+def _body(request: Request) -> dict[str, Any]:
+    if (request.content_length or 0) > BODY_LIMIT:
+        message = f"The body has {request.content_length} bytes; at most {BODY_LIMIT} are accepted."
+        raise TooLarge(message, remedy="Shorten the text, or attach it as a file.")
+    request.max_content_length = BODY_LIMIT
+    try:
+        raw = request.get_data(cache=False)
+    except RequestEntityTooLarge as error:
+        message = f"The body has more than {BODY_LIMIT} bytes."
+        raise TooLarge(message, remedy="Shorten the text, or attach it as a file.") from error
+    if not raw:
+        return {}
+    if request.mimetype not in ("application/json", ""):
+        message = f"The body is {request.mimetype}, not JSON."
+        raise WrongMediaType(message, where="Content-Type", remedy="Send application/json in UTF-8.")
+    try:
+        content = json.loads(raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        message = f"The body is not UTF-8 (byte {error.start})."
+        raise Invalid(message, fields={"": [message]}, remedy="Encode the text as UTF-8 (GB18030 files: convert first).") from error
+    except (json.JSONDecodeError, RecursionError) as error:
+        message = f"The body is not JSON: {error}."
+        raise Invalid(message, fields={"": [message]}) from error
+    if not isinstance(content, dict):
+        message = "The body must be a JSON object."
+        raise Invalid(message, fields={"": [message]})
+    return content
+
+
+def _form(request: Request) -> Mapping[str, str]:
+    request.max_content_length = BODY_LIMIT
+    request.max_form_memory_size = BODY_LIMIT
+    return request.form
+
+
+def _if_match(request: Request) -> int | None:
+    given = request.headers.get("If-Match")
+    if given is None or given.strip() == "*":
+        return None
+    found = _ETAG.fullmatch(given.strip())
+    if found is None:
+        message = "If-Match is not an ETag of this suite."
+        raise Invalid(message, fields={"If-Match": [message]}, remedy='Send the ETag as it was received, such as "3".')
+    return int(found.group(1))
+
+
+def _json(status: int, body: Mapping[str, Any]) -> Response:
+    response = Response(
+        json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8"), status=status,
+        content_type="application/json",
+    )  # fmt: skip
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,102 @@
+"""Prometheus metrics that every service has, one registry per service, names and labels as in design section 10.
+
+One prefix, a `service` label, base units, no grid or matter id as a label. All label sets that are known start at 0.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+
+from shared.contracts import registry as events
+from shared.contracts import topology
+from shared.kernel.clock import parse_instant
+from shared.ledger.reception import Outcome
+
+disable_created_metrics()
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_LAG_SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
+#: Share of an SLA clock's budget used when it stopped; 1.0 is the compliance line.
+BUDGET_SHARES = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 1.25, 1.5, 2, 3, 5)
+VERSION = "0.1.0"
+
+
+class ServiceMetrics:
+    """The instruments of one service. Domain metrics are added by `counter`, `gauge` and `histogram`."""
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+        self.registry = CollectorRegistry(auto_describe=True)
+        self._made: dict[str, Counter | Gauge | Histogram] = {}
+        self.gauge("build_info", "Version that runs; always 1", ("version",)).labels(service, VERSION).set(1)
+        self._requests = self.counter("requests_total", "Commands by result", ("command", "result"))
+        self._request_seconds = self.histogram("request_duration_seconds", "Time a command took", ("command",), _SECONDS)
+        self._handled = self.counter("events_handled_total", "Events by result", ("event", "result"))
+        self._lag = self.histogram("event_lag_seconds", "From the event's time to its handling", ("event",), _LAG_SECONDS)
+        self._emitted = self.counter("events_emitted_total", "Events committed to the outbox", ("event",))
+        for row in events.all_types():
+            if row.owner == service:
+                self._emitted.labels(service, row.name)
+        self._scan = self.gauge("scan_last_success_timestamp_seconds", "Last scan for due work that succeeded", ("scan",))
+        self.outbox_pending = self.gauge("outbox_pending", "Events not yet published")
+        self.outbox_age = self.gauge("outbox_oldest_age_seconds", "Age of the oldest unpublished event")
+        self.parked = self.gauge("parked", "Events waiting for their predecessor")
+        self.quarantined = self.gauge("quarantined", "Messages waiting for an operator's decision")
+        for subscription in topology.subscriptions_of(service):
+            for row in events.all_types():
+                if row.owner == subscription.source and subscription.hears(row.stream):
+                    for outcome in Outcome:
+                        self._handled.labels(service, row.name, outcome.value)
+
+    def counter(self, name: str, about: str, labels: tuple[str, ...] = ()) -> Counter:
+        """A counter `gridwhistle_<name>` with a `service` label first; asking again gives the same one."""
+        return self._instrument(Counter, name, about, labels)
+
+    def gauge(self, name: str, about: str, labels: tuple[str, ...] = ()) -> Gauge:
+        """A gauge, likewise."""
+        return self._instrument(Gauge, name, about, labels)
+
+    def histogram(self, name: str, about: str, labels: tuple[str, ...], buckets: tuple[float, ...]) -> Histogram:
+        """A histogram, likewise."""
+        return self._instrument(Histogram, name, about, labels, buckets=buckets)
+
+    def _instrument(self, kind, name, about, labels, **more):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN003, ANN202
+        if name not in self._made:
+            self._made[name] = kind(
+                f"gridwhistle_{name}", about, ("service", *labels), registry=self.registry, **more
+            )
+        return self._made[name]
+
+    def request(self, command: str, result: str, seconds: float) -> None:
+        """Count a command."""
+        self._requests.labels(self.service, command, result).inc()
+        self._request_seconds.labels(self.service, command).observe(seconds)
+
+    def event(self, raw: bytes, outcome: Outcome, now: datetime) -> None:
+        """Count an event and measure how late it was."""
+        name, at = "undecodable", None
+        if outcome is not Outcome.QUARANTINED:
+            content = json.loads(raw)
+            name = content["type"].removeprefix("gridwhistle.").rsplit(".v", 1)[0]
+            at = parse_instant(content["time"])
+        self._handled.labels(self.service, name, outcome.value).inc()
+        if at is not None:
+            self._lag.labels(self.service, name).observe(max(0.0, (now - at).total_seconds()))
+
+    def emitted(self, event: Any) -> None:
+        """Count an event that was committed to the outbox."""
+        self._emitted.labels(self.service, events.by_shape(type(event)).name).inc()
+
+    def scan(self, name: str, now: datetime) -> None:
+        """Note a successful scan."""
+        self._scan.labels(self.service, name).set(now.astimezone(UTC).timestamp())
+
+    def render(self) -> bytes:
+        """The OpenMetrics text."""
+        text: bytes = generate_openmetrics(self.registry)
+        return text

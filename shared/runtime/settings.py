@@ -1,0 +1,124 @@
+"""Configuration: `GRIDWHISTLE_*` variables and one optional TOML file, read once into a frozen object.
+
+Variables win over the file (`GRIDWHISTLE_CONFIG` names it). An unknown variable is an error, because a misspelt one would
+otherwise be ignored in silence. Secrets have no default.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from shared.kernel.errors import Misconfigured
+
+_PREFIX = "GRIDWHISTLE_"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that may differ between two installations."""
+
+    #: Database of each service; `{service}` is replaced by its name.
+    database_url: str
+    #: Folder of the jurisdiction pack.
+    jurisdiction: Path
+    #: `<id>:<base64 of 32 bytes>[,…]`; the first seals contact data, any opens it.
+    contact_keys: str = dataclasses.field(repr=False)
+    #: Signs local tokens (HS256), at least 32 characters.
+    token_secret: str = dataclasses.field(repr=False)
+    #: Signs links that residents get.
+    link_secret: str = dataclasses.field(repr=False)
+    #: AMQP address; None in embedded mode.
+    broker_url: str | None = None
+    #: Where the suite keeps files: logs, spools, the file notifier's letters.
+    data_dir: Path = Path("var")
+    #: Address the services listen on.
+    host: str = "127.0.0.1"
+    #: Intake listens on this + 1, deliberation + 2, dispatch + 3, oversight + 4, notify + 5, relays + 11 … + 15.
+    port_base: int = 8700
+    #: Address under which people reach oversight's pages, for links in messages; derived from host and port when empty.
+    public_url: str = ""
+    #: `smtp://user:password@host:port`; empty: no mail.
+    smtp_url: str = dataclasses.field(default="", repr=False)
+    #: Expected `iss` and `aud` of tokens.
+    token_issuer: str = "gridwhistle"
+    token_audience: str = "gridwhistle"
+    #: JSON logs at this level.
+    log_level: str = "INFO"
+    #: Workers (green threads) per service process; also the prefetch.
+    workers: int = 10
+    #: Seconds between two scans for due work.
+    due_interval: float = 5.0
+    #: File with an offset in seconds that is added to the clock of every process; for scenarios and tests only.
+    clock_file: Path | None = None
+
+    def database_for(self, service: str) -> str:
+        """The database URL of one service."""
+        return self.database_url.replace("{service}", service)
+
+    def port_for(self, service: str, order: tuple[str, ...]) -> int:
+        """The HTTP port of a service's first replica."""
+        return self.port_base + 1 + order.index(service)
+
+    def environment(self) -> dict[str, str]:
+        """These settings as variables for a child process."""
+        pairs = ((field.name, getattr(self, field.name)) for field in dataclasses.fields(self))
+        return {_PREFIX + name.upper(): str(value) for name, value in pairs if value is not None}
+
+
+_REQUIRED = ("database_url", "jurisdiction", "contact_keys", "token_secret", "link_secret")
+_MINIMUM_SECRET = 32
+
+
+def read(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read and check the settings; raises Misconfigured naming every fault at once."""
+    given = os.environ if environment is None else environment
+    fields = {field.name: field for field in dataclasses.fields(Settings)}
+    faults: list[str] = []
+    values: dict[str, Any] = dict(_file(given.get(_PREFIX + "CONFIG")))
+    origin = {name: f"{name} in {given.get(_PREFIX + 'CONFIG')}" for name in values}
+    for variable, text in given.items():
+        name = variable.removeprefix(_PREFIX).lower()
+        if variable.startswith(_PREFIX) and name != "config":
+            values[name] = text
+            origin[name] = variable
+    for name in sorted(values.keys() - fields.keys()):
+        faults.append(f"{origin[name]} is not a setting; known are {', '.join(sorted(fields))}")
+        del values[name]
+    faults += [f"{_PREFIX}{name.upper()} is not set" for name in _REQUIRED if not values.get(name)]
+    for name in list(values):
+        try:
+            values[name] = _typed(str(fields[name].type), values[name])
+        except ValueError as error:
+            faults.append(f"{origin[name]}: {error}")
+    for name in ("token_secret", "link_secret"):
+        if 0 < len(str(values.get(name, ""))) < _MINIMUM_SECRET:
+            faults.append(f"{origin[name]} is shorter than {_MINIMUM_SECRET} characters")
+    if faults:
+        raise Misconfigured("; ".join(faults))
+    return Settings(**values)
+
+
+def _file(path: str | None) -> Mapping[str, Any]:
+    if not path:
+        return {}
+    try:
+        content = Path(path).read_bytes()
+        return tomllib.loads(content.decode())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        message = f"GRIDWHISTLE_CONFIG: {path} cannot be read: {error}"
+        raise Misconfigured(message) from error
+
+
+def _typed(kind: str, value: Any) -> Any:
+    if kind.startswith("Path"):
+        return Path(str(value)) if value else None
+    if kind == "int":
+        return int(value)
+    if kind == "float":
+        return float(value)
+    return str(value) if value is not None else None
