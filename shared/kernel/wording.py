@@ -1,9 +1,10 @@
 """The words people read: gettext catalogues, Chinese first, English beside it.
 
-`say("report.title", street="建外街道")` gives the Chinese text, `say(…, locale="en")` the English
-one. Keys are stable English names, `<area>.<thing>`; the texts stand in `shared/locale/<locale>/LC_MESSAGES/`,
-gridwhistle.po for what all share and one further file per area. They are read as they are: a clone works without a build step and translators use any gettext editor.
-It must never be given words of residents as a key, and never escapes: that belongs to the template that shows the text.
+`say("report.title", street="建外街道")` gives the Chinese text, `say(…, locale="en")` the English one. Keys are
+stable English names, `<area>.<thing>`; the texts stand in `shared/locale/<locale>/LC_MESSAGES/`: gridwhistle.po
+for what all share, one further file per area. They are read as they are, so that a clone works without a build
+step and translators use any gettext editor.
+It must never be given words of residents as a key, and it never escapes: the template that shows a text does.
 """
 
 from __future__ import annotations
@@ -74,8 +75,8 @@ def catalogue(locale: str) -> Mapping[str, str]:
                     continue  # the header, or not translated yet
                 key = str(message.id)
                 if key in texts:
-                    raise Misconfigured(f"{path.name} ({locale}): the key {key!r} is there already; keep one.")
+                    raise Misconfigured(f"{path.name} ({locale}): {key!r} is there already; keep one.")
                 texts[key] = str(message.string)
     if not texts:
-        raise Misconfigured(f"No catalogue for {locale}: the installation lacks the .po files of shared/locale.")
+        raise Misconfigured(f"No catalogue for {locale}: the .po files of shared/locale are missing.")
     return MappingProxyType(texts)
