@@ -6,16 +6,18 @@ It must never know which file a value stands in.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Any, Final, Self, TypeVar
 
 from jinja2 import Environment, TemplateSyntaxError
-from marshmallow import ValidationError, fields, validate
+from marshmallow import ValidationError, fields
 
 from shared.jurisdiction.territory import Label
 from shared.kernel.worktime import InvalidTarget, Target, parse_duration, parse_target
+
+_T = TypeVar("_T")
 
 _IDENT: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 #: Longest id (characters): ids become routing keys and labels.
@@ -31,7 +33,8 @@ class Fault(str):
     code: str
     remedy: str
 
-    def __new__(cls, what: str, code: str, remedy: str) -> Fault:
+    def __new__(cls, what: str, code: str, remedy: str) -> Self:
+        """Return the message `what` with its code and remedy."""
         fault = super().__new__(cls, what)
         fault.code = code
         fault.remedy = remedy
@@ -50,7 +53,7 @@ def closest(word: str, known: Iterable[str]) -> str:
     return f"did you mean {likely[0]}?" if likely else f"use one of: {', '.join(names) or '(none)'}"
 
 
-def one_of(*known: str) -> validate.Validator | Any:  # noqa: ANN401 (marshmallow takes any callable)
+def one_of(*known: str) -> Callable[[str], None]:
     """Return a validator that allows these words."""
 
     def check(value: str) -> None:
@@ -60,9 +63,11 @@ def one_of(*known: str) -> validate.Validator | Any:  # noqa: ANN401 (marshmallo
     return check
 
 
-def at_least(minimum: float, maximum: float | None = None, *, above: bool = False) -> Any:  # noqa: ANN401 (as one_of)
+def at_least(minimum: float, maximum: float | None = None, *, above: bool = False) -> Callable[[float], None]:
     """Return a validator for numbers from `minimum` (above it with `above`) to `maximum`."""
-    span = f"{'above' if above else 'at least'} {minimum}" + (f" and at most {maximum}" if maximum is not None else "")
+    span = f"{'above' if above else 'at least'} {minimum}" + (
+        f" and at most {maximum}" if maximum is not None else ""
+    )
 
     def check(value: float) -> None:
         low = value <= minimum if above else value < minimum
@@ -72,10 +77,25 @@ def at_least(minimum: float, maximum: float | None = None, *, above: bool = Fals
     return check
 
 
-class Text(fields.Field[str]):
+class _Value(fields.Field[_T]):
+    """A field that only looks at its own value."""
+
+    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: object) -> _T:
+        del attr, data, kwargs
+        return self._read(value)
+
+    def read(self, value: object) -> _T:
+        """Return the value read. Raises ValidationError holding faults."""
+        return self._read(value)
+
+    def _read(self, value: object) -> _T:
+        raise NotImplementedError
+
+
+class Text(_Value[str]):
     """Words; numbers that YAML read as numbers are refused with the advice to quote them."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:  # noqa: ANN401, ARG002
+    def _read(self, value: object) -> str:
         if not isinstance(value, str):
             raise refuse(f"{value!r} is not text", "wrong-type", "write it as text, in quotes")
         if not value.strip():
@@ -86,8 +106,8 @@ class Text(fields.Field[str]):
 class Ident(Text):
     """An id: lower-case latin letters, digits and single hyphens."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:  # noqa: ANN401
-        text = super()._deserialize(value, attr, data, **kwargs)
+    def _read(self, value: object) -> str:
+        text = super()._read(value)
         if len(text) > _IDENT_LENGTH or not _IDENT.fullmatch(text):
             raise refuse(
                 f"{text!r} is not an id",
@@ -97,26 +117,28 @@ class Ident(Text):
         return text
 
 
-class Names(fields.Field[Label]):
+class Names(_Value[Label]):
     """A name people read: `{zh: …, en: …}` with en optional, or Chinese alone."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Label:  # noqa: ANN401, ARG002
+    def _read(self, value: object) -> Label:
         parts = {"zh": value} if isinstance(value, str) else value
         if not isinstance(parts, Mapping) or "zh" not in parts or set(parts) - {"zh", "en"}:
-            raise refuse(f"{value!r} is not a name", "not-a-name", "write {zh: 中文, en: English}; en may be left out")
-        texts = {
-            key: text for key, text in parts.items() if isinstance(text, str) and text.strip()
-        }
+            raise refuse(
+                f"{value!r} is not a name", "not-a-name", "write {zh: 中文, en: English}; en may be left out"
+            )
+        texts = {key: text for key, text in parts.items() if isinstance(text, str) and text.strip()}
         if len(texts) != len(parts):
-            raise refuse(f"{value!r} has a part that is not text", "not-a-name", "write {zh: 中文, en: English}")
+            raise refuse(
+                f"{value!r} has a part that is not text", "not-a-name", "write {zh: 中文, en: English}"
+            )
         return Label(texts["zh"], texts.get("en", texts["zh"]))
 
 
 class TemplateText(Names):
     """A name whose parts are jinja2 templates."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Label:  # noqa: ANN401
-        label = super()._deserialize(value, attr, data, **kwargs)
+    def _read(self, value: object) -> Label:
+        label = super()._read(value)
         for language, text in (("zh", label.zh), ("en", label.en)):
             try:
                 _JINJA.parse(text)
@@ -126,21 +148,21 @@ class TemplateText(Names):
         return label
 
 
-class Several(fields.Field[tuple[str, ...]]):
+class Several(_Value[tuple[str, ...]]):
     """One or several words: a list, or a single word for a list of one."""
 
     def __init__(self, item: Text | None = None, **kwargs: Any) -> None:  # noqa: ANN401 (marshmallow's options)
         super().__init__(**kwargs)
         self._item = item or Text()
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> tuple[str, ...]:  # noqa: ANN401, ARG002
+    def _read(self, value: object) -> tuple[str, ...]:
         values = [value] if isinstance(value, str) else value
         if not isinstance(values, list):
             raise refuse(f"{value!r} is not a list of words", "wrong-type", "write [one, two]")
         words, wrong = [], {}
         for index, word in enumerate(values):
             try:
-                words.append(self._item.deserialize(word))
+                words.append(self._item.read(word))
             except ValidationError as error:
                 wrong[index] = error.messages
         if wrong:
@@ -148,26 +170,33 @@ class Several(fields.Field[tuple[str, ...]]):
         return tuple(words)
 
 
-class TargetField(fields.Field[Target]):
+class TargetField(_Value[Target]):
     """A target of time, as `shared.kernel.worktime.parse_target` reads it."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Target:  # noqa: ANN401, ARG002
+    def _read(self, value: object) -> Target:
         try:
             return parse_target(value)
         except InvalidTarget as error:
             raise refuse(error.what, error.code, error.remedy) from error
 
 
-class Clocks(fields.Field[dict[str, Target]]):
+_IDENT_FIELD: Final = Ident()
+_TARGET_FIELD: Final = TargetField()
+
+
+class Clocks(_Value[dict[str, Target]]):
     """Clock kind -> target, at least one."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, Target]:  # noqa: ANN401, ARG002
+    def _read(self, value: object) -> dict[str, Target]:
         if not isinstance(value, Mapping) or not value:
-            raise refuse(f"{value!r} holds no clocks", "wrong-type", "write {accept: {working: 1h}, resolve: …}")
-        clocks, wrong = {}, {}
+            raise refuse(
+                f"{value!r} holds no clocks", "wrong-type", "write {accept: {working: 1h}, resolve: …}"
+            )
+        clocks: dict[str, Target] = {}
+        wrong = {}
         for kind, target in value.items():
             try:
-                clocks[Ident().deserialize(kind)] = TargetField().deserialize(target)
+                clocks[_IDENT_FIELD.read(kind)] = _TARGET_FIELD.read(target)
             except ValidationError as error:
                 wrong[kind] = error.messages
         if wrong:
@@ -175,43 +204,45 @@ class Clocks(fields.Field[dict[str, Target]]):
         return clocks
 
 
-class Duration(fields.Field[timedelta]):
+class Duration(_Value[timedelta]):
     """A stretch of wall-clock time: 30s, 15m, 2h, 7d."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> timedelta:  # noqa: ANN401, ARG002
+    def _read(self, value: object) -> timedelta:
         try:
             return timedelta(seconds=parse_duration(value))
         except InvalidTarget as error:
             raise refuse(error.what, error.code, error.remedy) from error
 
 
-class Day(fields.Field[date]):
+class Day(_Value[date]):
     """A date, 2025-10-01."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date:  # noqa: ANN401, ARG002
+    def _read(self, value: object) -> date:
         try:
-            return date.fromisoformat(value)
-        except (TypeError, ValueError) as error:
+            return date.fromisoformat(value if isinstance(value, str) else "")
+        except ValueError as error:
             raise refuse(f"{value!r} is not a date", "not-a-date", "write it like 2025-10-01") from error
 
 
-class Flag(fields.Field[bool]):
+class Flag(_Value[bool]):
     """true or false; yes, no, 1 and 0 are refused."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:  # noqa: ANN401, ARG002
+    def _read(self, value: object) -> bool:
         if not isinstance(value, bool):
-            raise refuse(f"{value!r} is neither true nor false", "wrong-type", "write true or false, without quotes")
+            raise refuse(
+                f"{value!r} is neither true nor false", "wrong-type", "write true or false, without quotes"
+            )
         return value
 
 
-class Number(fields.Field[float]):
+class Number(_Value[float]):
     """A number; with `whole` an integer."""
 
     def __init__(self, *, whole: bool = False, **kwargs: Any) -> None:  # noqa: ANN401 (marshmallow's options)
         super().__init__(**kwargs)
         self._whole = whole
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:  # noqa: ANN401, ARG002
+    def _read(self, value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, int if self._whole else int | float):
             kind = "a whole number" if self._whole else "a number"
             raise refuse(f"{value!r} is not {kind}", "wrong-type", f"write {kind}, without quotes")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
@@ -26,31 +25,43 @@ from shared.kernel.worktime import InvalidCalendar, WorkingCalendar, national_da
 _T = TypeVar("_T")
 
 #: File -> schema of the file, or of one item of its list.
-_MAPPINGS: Final[Mapping[str, type[Schema]]] = MappingProxyType({
-    "jurisdiction.yaml": schema.JurisdictionSchema,
-    "calendar.yaml": schema.CalendarSchema,
-    "policy.yaml": schema.PolicySchema,
-})
-_LISTS: Final[Mapping[str, type[Schema]]] = MappingProxyType({
-    "units.yaml": schema.UnitSchema,
-    "staff.yaml": schema.PersonSchema,
-    "categories.yaml": schema.CategorySchema,
-    "templates.yaml": schema.TemplateSchema,
-})
-_RULES: Final[Mapping[str, type[Schema]]] = MappingProxyType({
-    "classes": schema.ResponseClassSchema,
-    "classification": schema.ClassificationSchema,
-    "routing": schema.RoutingSchema,
-})
+_MAPPINGS: Final[Mapping[str, type[Schema]]] = MappingProxyType(
+    {
+        "jurisdiction.yaml": schema.JurisdictionSchema,
+        "calendar.yaml": schema.CalendarSchema,
+        "policy.yaml": schema.PolicySchema,
+    }
+)
+_LISTS: Final[Mapping[str, type[Schema]]] = MappingProxyType(
+    {
+        "units.yaml": schema.UnitSchema,
+        "staff.yaml": schema.PersonSchema,
+        "categories.yaml": schema.CategorySchema,
+        "templates.yaml": schema.TemplateSchema,
+    }
+)
+_RULES: Final[Mapping[str, type[Schema]]] = MappingProxyType(
+    {
+        "classes": schema.ResponseClassSchema,
+        "classification": schema.ClassificationSchema,
+        "routing": schema.RoutingSchema,
+    }
+)
 #: The pack's files in the order in which problems are reported.
 FILES: Final = (
-    "jurisdiction.yaml", "units.yaml", "staff.yaml", "categories.yaml", "calendar.yaml", "policy.yaml", "templates.yaml",
-)  # fmt: skip
+    "jurisdiction.yaml",
+    "units.yaml",
+    "staff.yaml",
+    "categories.yaml",
+    "calendar.yaml",
+    "policy.yaml",
+    "templates.yaml",
+)
 _OPTIONAL: Final = frozenset({"templates.yaml"})
 
 
 def find(name_or_path: str | Path, folder: Path | None = None) -> Path:
-    """Return the folder of a pack: a path that holds a jurisdiction.yaml, else the pack of that name in `folder`.
+    """Return the folder of a pack: a path that holds a jurisdiction.yaml, else that name in `folder`.
 
     Raises PackNotFound naming the packs that are there.
     """
@@ -60,7 +71,11 @@ def find(name_or_path: str | Path, folder: Path | None = None) -> Path:
         if (candidate / "jurisdiction.yaml").is_file():
             return candidate
     there = [] if folder is None else sorted(path.parent.name for path in folder.glob("*/jurisdiction.yaml"))
-    known = f"the packs there are: {', '.join(there)}" if there else "give the path of a folder with a jurisdiction.yaml"
+    known = (
+        f"the packs there are: {', '.join(there)}"
+        if there
+        else "give the path of a folder with a jurisdiction.yaml"
+    )
     raise PackNotFound(f"There is no jurisdiction pack {str(name_or_path)!r}; {known}.")
 
 
@@ -133,11 +148,15 @@ def _mapping(value: object, file: str, kind: Schema, problems: list[Problem]) ->
         return {**valid, "": True}
 
 
-def _items(value: object, file: str, at: str, kind: Schema, problems: list[Problem]) -> list[Item[Any]] | None:
+def _items(
+    value: object, file: str, at: str, kind: Schema, problems: list[Problem]
+) -> list[Item[Any]] | None:
     if value is None and at:
         return None
     if not isinstance(value, list):
-        problems.append(Problem("wrong-type", file, at, "it is not a list", "write `- …` items, or [] for none"))
+        problems.append(
+            Problem("wrong-type", file, at, "it is not a list", "write `- …` items, or [] for none")
+        )
         return None
     items: list[Item[Any]] = []
     for index, raw in enumerate(value):
@@ -184,13 +203,20 @@ def _problem(message: object, file: str, at: str, kind: Schema) -> Problem:
 
 def _calendar(draft: Draft, problems: list[Problem]) -> WorkingCalendar | None:
     """Return the pack's working calendar: the national table with the town's own days."""
-    if draft.calendar is None or draft.jurisdiction is None or "" in draft.calendar or "" in draft.jurisdiction:
+    if (
+        draft.calendar is None
+        or draft.jurisdiction is None
+        or "" in draft.calendar
+        or "" in draft.jurisdiction
+    ):
         return None
     national = national_days(draft.calendar["national"])
     off, makeup = set(draft.calendar["extra_days_off"]), set(draft.calendar["extra_makeup_days"])
     if both := sorted(off & makeup):
         what = f"{both[0]} is also an extra day off"
-        problems.append(Problem("contradicting-days", "calendar.yaml", "extra_makeup_days", what, "keep one of the two"))
+        problems.append(
+            Problem("contradicting-days", "calendar.yaml", "extra_makeup_days", what, "keep one of the two")
+        )
         return None
     try:
         return WorkingCalendar.build(
@@ -205,7 +231,9 @@ def _calendar(draft: Draft, problems: list[Problem]) -> WorkingCalendar | None:
             version=f"{national.version}+{draft.jurisdiction['name']}.{draft.jurisdiction['version']}",
         )
     except InvalidCalendar as error:
-        file, path = ("jurisdiction.yaml", "timezone") if error.where == "timezone" else ("calendar.yaml", error.where)
+        file, path = (
+            ("jurisdiction.yaml", "timezone") if error.where == "timezone" else ("calendar.yaml", error.where)
+        )
         problems.append(Problem(error.code, file, path, error.what, error.remedy))
         return None
 
@@ -242,7 +270,7 @@ def _by_id(items: list[Item[Any]] | None) -> Mapping[str, Any]:
 
 
 def _digest(contents: Mapping[str, bytes]) -> str:
-    """Return the sha256 of the files' names and hashes, so that moving a line between files changes it too."""
+    """Return the sha256 of the files' names and hashes, so moving a line between files changes it too."""
     whole = hashlib.sha256()
     for file in sorted(contents):
         whole.update(f"{file}:{hashlib.sha256(contents[file]).hexdigest()}\n".encode())

@@ -1,7 +1,7 @@
 """A loaded jurisdiction: the questions services ask of a town's pack.
 
-It must never change after loading (its digest is the policy version every decision is stored with), and never read a
-file or the time.
+It must never change after loading (its digest is the policy version every decision is stored with), and never
+read a file or the time.
 """
 
 from __future__ import annotations
@@ -114,7 +114,8 @@ class Jurisdiction:
     def ladder(self, unit_id: str) -> tuple[Unit, ...]:
         """Return the unit and those above it that may handle its matters, bottom-up.
 
-        A group stands on the ladder only when the pack puts it between a unit and the top. Raises UnknownUnit.
+        A group stands on the ladder only when the pack puts it between a unit and the top. Raises
+        UnknownUnit.
         """
         unit, *above = self._upwards(unit_id)
         return (unit, *(one for one in above if one.level != DEPARTMENT))
@@ -125,12 +126,17 @@ class Jurisdiction:
         return any(one.id == ancestor for one in self._upwards(unit_id))
 
     def level_index(self, level: str) -> int:
-        """Return how high a level is, 0 for the lowest. Raises UnknownLevel, also for departments and groups."""
+        """Return how high a level is, 0 for the lowest.
+
+        Raises UnknownLevel, also for departments and groups.
+        """
         try:
             return self.levels.index(level)
         except ValueError:
             raise UnknownLevel(
-                f"{level!r} is not on the ladder.", where="level", remedy=f"Use one of: {', '.join(self.levels)}."
+                f"{level!r} is not on the ladder.",
+                where="level",
+                remedy=f"Use one of: {', '.join(self.levels)}.",
             ) from None
 
     def departments(self) -> tuple[Unit, ...]:
@@ -138,7 +144,7 @@ class Jurisdiction:
         return tuple(unit for unit in self.units.values() if unit.level == DEPARTMENT)
 
     def locate(self, grid: str | None = None, address: str | None = None) -> Unit | None:
-        """Return the unit a place lies in: the one named, else the one with the longest fragment in the address.
+        """Return the unit a place lies in: the one named, else that of the longest fragment in `address`.
 
         None when nothing fits or the longest fragments belong to different units: a person then decides.
         """
@@ -160,11 +166,16 @@ class Jurisdiction:
             return self.staff[person_id]
         except KeyError:
             raise UnknownPerson(
-                f"{self.name} has no person {person_id!r}.", where="person", remedy="Use an id of the pack's staff."
+                f"{self.name} has no person {person_id!r}.",
+                where="person",
+                remedy="Use an id of the pack's staff.",
             ) from None
 
     def responsible(self, unit_id: str) -> tuple[Person, ...]:
-        """Return the people who may handle a unit's matters, the one to ask first in front. Raises UnknownUnit."""
+        """Return the people who may handle a unit's matters, the one to ask first in front.
+
+        Raises UnknownUnit.
+        """
         self.unit(unit_id)
         return self._responsible.get(unit_id, ())
 
@@ -184,7 +195,8 @@ class Jurisdiction:
     def suggest_category(self, text: str) -> Category | None:
         """Return the category whose words cover most of the text; None when no word occurs.
 
-        Ties go to the longer single word, then to the pack's order, so the same text always gets the same answer.
+        Ties go to the longer single word, then to the pack's order, so the same text always gets the same
+        answer.
         """
         return self._suggest(fold(text))
 
@@ -209,7 +221,8 @@ class Jurisdiction:
     def start_unit(self, unit: Unit | str, inputs: Inputs) -> Unit:
         """Return where a matter of this unit starts: the unit itself unless a routing rule names a level.
 
-        When the ladder has no unit of that level, the next higher one is taken. Raises UnknownUnit, UnknownCategory.
+        When the ladder has no unit of that level, the next higher one is taken. Raises UnknownUnit,
+        UnknownCategory.
         """
         here = self.unit(unit if isinstance(unit, str) else unit.id)
         case = self._case(inputs)
@@ -225,7 +238,9 @@ class Jurisdiction:
         for category in self.categories.values():
             words = {word for word in map(fold, category.words) if word in folded}
             # 电梯 inside 电梯困人 says nothing new.
-            lengths = [len(word) for word in words if not any(word != other and word in other for other in words)]
+            lengths = [
+                len(word) for word in words if not any(word != other and word in other for other in words)
+            ]
             score = (sum(lengths), max(lengths, default=0))
             if score > best_score:
                 best, best_score = category, score
@@ -282,7 +297,9 @@ class Jurisdiction:
 
     @cached_property
     def _places(self) -> tuple[tuple[str, str], ...]:
-        pairs = chain.from_iterable(((_packed(place), unit.id) for place in unit.places) for unit in self.units.values())
+        pairs = chain.from_iterable(
+            ((_packed(place), unit.id) for place in unit.places) for unit in self.units.values()
+        )
         return tuple(pair for pair in pairs if pair[0])
 
     @cached_property
@@ -292,10 +309,12 @@ class Jurisdiction:
             rank = person.handling_rank()
             if rank is not None:
                 ranked.setdefault(person.unit, []).append((rank, person))
-        return MappingProxyType({
-            unit: tuple(person for _, person in sorted(people, key=lambda pair: pair[0]))
-            for unit, people in ranked.items()
-        })
+        return MappingProxyType(
+            {
+                unit: tuple(person for _, person in sorted(people, key=lambda pair: pair[0]))
+                for unit, people in ranked.items()
+            }
+        )
 
 
 def _packed(address: str) -> str:
@@ -303,7 +322,10 @@ def _packed(address: str) -> str:
 
 
 def _stands_in(place: str, text: str) -> bool:
-    """Say whether a fragment occurs in the text as itself: 1号楼 is not part of 11号楼, nor 建国路1 of 建国路12."""
+    """Say whether a fragment occurs in the text as itself.
+
+    1号楼 is not part of 11号楼, nor 建国路1 of 建国路12.
+    """
     at = text.find(place)
     while at >= 0:
         before, after = text[at - 1 : at], text[at + len(place) : at + len(place) + 1]

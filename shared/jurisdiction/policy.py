@@ -1,4 +1,4 @@
-"""A jurisdiction's rules as data: response classes and their clocks, classification, routing, escalation, closure.
+"""A jurisdiction's rules as data: response classes and clocks, classification, routing, escalation, closure.
 
 It must never apply a rule by itself: `Jurisdiction` matches them, dispatch acts on them.
 """

@@ -1,7 +1,7 @@
 """A pack's YAML files as plain values, read strictly.
 
-Times stay text ("13:30" is not 810), dates stay text, yes and on stay words, and a key given twice is refused: plain
-PyYAML would silently keep the last of two time limits. It must never build Python objects from tags.
+Times stay text ("13:30" is not 810), dates stay text, yes and on stay words, a key given twice is refused:
+plain PyYAML would silently keep the last of two time limits. It must never build Python objects from tags.
 """
 
 from __future__ import annotations
@@ -22,29 +22,42 @@ LARGEST: Final = 8 * 1024 * 1024
 class _StrictLoader(yaml.SafeLoader):
     """Values as YAML 1.2's core schema reads them; duplicate keys refused."""
 
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 (PyYAML's own name)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002
+    def construct_mapping(
+        self,
+        node: yaml.MappingNode,
+        deep: bool = False,  # noqa: FBT001, FBT002 (PyYAML's signature)
+    ) -> dict[Hashable, Any]:
         seen: set[Hashable] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, Hashable):
-                raise yaml.constructor.ConstructorError(None, None, "a key must be a word", key_node.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, "a key must be a word", key_node.start_mark
+                )
             if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", key_node.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} stands twice", key_node.start_mark
+                )
             seen.add(key)
         return super().construct_mapping(node, deep=deep)
 
 
+def _integer(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
+    # Core-schema integers are decimal: PyYAML alone would read 010 as eight.
+    return int(loader.construct_scalar(node))
+
+
+_StrictLoader.yaml_implicit_resolvers = {}
 for _tag, _pattern, _first in (
     ("bool", r"true|false|True|False|TRUE|FALSE", "tTfF"),
     ("int", r"[-+]?[0-9]+", "-+0123456789"),
     ("float", r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?", "-+.0123456789"),
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
 ):
-    _StrictLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first))
-# Core-schema integers are decimal: PyYAML alone would read 010 as eight.
-_StrictLoader.add_constructor("tag:yaml.org,2002:int", lambda loader, node: int(loader.construct_scalar(node)))
+    _StrictLoader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first)
+    )
+_StrictLoader.add_constructor("tag:yaml.org,2002:int", _integer)
 
 
 def parse(content: bytes, file: str) -> tuple[Any, Problem | None]:
@@ -57,7 +70,9 @@ def parse(content: bytes, file: str) -> tuple[Any, Problem | None]:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        return None, Problem("not-utf-8", file, f"line {line}", "it is not UTF-8 text", "save the file as UTF-8")
+        return None, Problem(
+            "not-utf-8", file, f"line {line}", "it is not UTF-8 text", "save the file as UTF-8"
+        )
     try:
         return yaml.load(text, Loader=_StrictLoader), None  # noqa: S506 (a SafeLoader)
     except yaml.MarkedYAMLError as error:

@@ -1,6 +1,7 @@
 """The shape of a pack's files in marshmallow; each schema makes the frozen value the suite works with.
 
-It must never look at two files at once: what one file says about another is checked by `shared.jurisdiction.links`.
+It must never look at two files at once: what one file says about another is checked by
+`shared.jurisdiction.links`.
 """
 
 from __future__ import annotations
@@ -128,7 +129,9 @@ class TemplateSchema(Schema):
 
 def _rising_shares(shares: list[float]) -> None:
     if any(not 0 < share < 1 for share in shares) or sorted(set(shares)) != shares:
-        raise refuse(f"{shares} does not rise between 0 and 1", "out-of-range", "write rising shares, e.g. [0.5, 0.8]")
+        raise refuse(
+            f"{shares} does not rise between 0 and 1", "out-of-range", "write rising shares, e.g. [0.5, 0.8]"
+        )
 
 
 class ResponseClassSchema(Schema):
@@ -198,7 +201,9 @@ class EscalationSchema(Schema):
     on_breach = Several(Ident(), load_default=Escalation().on_breach)
     reasons = Several(Ident(), load_default=Escalation().reasons)
     after_returns = Number(whole=True, load_default=Escalation().after_returns, validate=at_least(1, 20))
-    authority_limits = fields.Dict(keys=Ident(), values=Number(whole=True, validate=at_least(0)), load_default=dict)
+    authority_limits = fields.Dict(
+        keys=Ident(), values=Number(whole=True, validate=at_least(0)), load_default=dict
+    )
 
     @post_load
     def make(self, data: dict[str, Any], **_: object) -> Escalation:
@@ -286,7 +291,10 @@ class PublicationSchema(Schema):
 
 
 class PolicySchema(Schema):
-    """policy.yaml. Its lists are loaded item by item by the loader, so one wrong rule does not hide the others."""
+    """policy.yaml.
+
+    Its lists are loaded item by item by the loader, so one wrong rule does not hide the others.
+    """
 
     classes = fields.Raw(required=True)
     classification = fields.Raw(required=True)

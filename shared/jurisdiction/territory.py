@@ -23,7 +23,8 @@ UNIT_KINDS: Final = frozenset({
 HANDLING_ENDINGS: Final = ("-head", "-clerk", "-officer", "-worker", "-secretary")
 #: Kinds of clocks the suite knows (design.md, section 7).
 CLOCK_KINDS: Final = frozenset({
-    "accept", "first-contact", "resolve", "feedback", "hazard-survey", "hazard-plan", "hazard-on-site", "report-in",
+    "accept", "first-contact", "resolve", "feedback", "hazard-survey", "hazard-plan", "hazard-on-site",
+    "report-in",
 })  # fmt: skip
 
 
@@ -40,13 +41,19 @@ class UnknownPerson(Refusal):
 
 
 class UnknownCategory(Refusal):
-    """The pack has no such category. Use an id of its categories.yaml, or leave it out to have one suggested."""
+    """The pack has no such category.
+
+    Use an id of its categories.yaml, or leave it out to have one suggested.
+    """
 
     code = "unknown-category"
 
 
 class UnknownLevel(Refusal):
-    """The pack's ladder has no such level. Use one of its jurisdiction.yaml; departments and groups are beside it."""
+    """The pack's ladder has no such level.
+
+    Use one of its jurisdiction.yaml; departments and groups are beside it.
+    """
 
     code = "unknown-level"
 
@@ -99,7 +106,10 @@ class Person:
     def handling_rank(self) -> int | None:
         """Return the place in the order of who is asked first; None for those who do not handle matters."""
         ranks = [
-            rank for rank, ending in enumerate(HANDLING_ENDINGS) for role in self.roles if role.endswith(ending)
+            rank
+            for rank, ending in enumerate(HANDLING_ENDINGS)
+            for role in self.roles
+            if role.endswith(ending)
         ]
         return min(ranks, default=None)
 

@@ -1,7 +1,7 @@
 """Working time: when a promise made now falls due on the Chinese working calendar, and why.
 
-Pure standard library. It must never read the current time, touch a database or guess past the published calendar
-without saying so (`Due.provisional`).
+Pure standard library. It must never read the current time, touch a database or guess past the published
+calendar without saying so (`Due.provisional`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""The working calendar of a place: Chinese statutory days off, make-up working days, lunch breaks, local hours.
+"""The working calendar of a place: statutory days off, make-up working days, lunch breaks, local hours.
 
 Rules, each with its reason (research/sla_monitoring.md, section 1):
 - a target used up exactly at closing time is due at closing time, not at the next opening;
-- a pause moves the due instant by the time of the clock it covers, and not at all when it begins at or after it;
+- a pause moves the due instant by the time of the clock it covers, and not at all when it begins at or after
+  it;
 - a period's last day that falls on a day off is put off to the next working day (Civil Code, article 203);
 - past the covered range plain weekdays are assumed and the due instant says `provisional`.
 It must never present a guess as certain, and never look at the current time.
@@ -64,7 +65,7 @@ class WorkingCalendar:
     _table: GrowingTable = field(repr=False, compare=False)
 
     @classmethod
-    def build(
+    def build(  # noqa: PLR0913, PLR0917 (a calendar has nine parts, and callers name them)
         cls,
         name: str,
         timezone: str,
@@ -78,18 +79,23 @@ class WorkingCalendar:
     ) -> Self:
         """Return a calendar of local opening hours.
 
-        `week` maps mon…sun to pairs of local times (seconds are kept, "24:00" is the next midnight). A make-up day has
-        the hours of the first weekday that has any, unless `shifts` gives it its own. A shift replaces a date's hours;
-        a day off wins over a shift. Raises InvalidCalendar when the parts contradict each other.
+        `week` maps mon…sun to pairs of local times (seconds are kept, "24:00" is the next midnight). A
+        make-up day has the hours of the first weekday that has any, unless `shifts` gives it its own. A shift
+        replaces a date's hours; a day off wins over a shift. Raises InvalidCalendar when the parts contradict
+        each other.
         """
         try:
             zone = ZoneInfo(timezone)
         except (ZoneInfoNotFoundError, ValueError) as error:
-            raise InvalidCalendar("timezone", f"{timezone!r} is unknown", "use a name like Asia/Shanghai") from error
+            raise InvalidCalendar(
+                "timezone", f"{timezone!r} is unknown", "use a name like Asia/Shanghai"
+            ) from error
         days = parse_week(week)
         off, makeup = frozenset(days_off), frozenset(makeup_days)
         if both := sorted(off & makeup):
-            raise InvalidCalendar("makeup_days", f"{both[0]} is also a day off", "remove it from one of the two")
+            raise InvalidCalendar(
+                "makeup_days", f"{both[0]} is also a day off", "remove it from one of the two"
+            )
         if covered_from > covered_until:
             raise InvalidCalendar("covered_from", f"it is after {covered_until}", "exchange the two dates")
         typical = next(hours for hours in days if hours)
@@ -185,7 +191,10 @@ class WorkingCalendar:
         raise BeyondCalendar(f"no opening after {instant}")
 
     def working_seconds(self, start: datetime, end: datetime, pauses: Sequence[Pause] = ()) -> float:
-        """Return the working seconds between two instants outside the pauses; 0 when `end` is not after `start`."""
+        """Return the working seconds between two instants outside the pauses.
+
+        0 when `end` is not after `start`.
+        """
         first, last = micros(start), micros(end)
         if last <= first:
             return 0.0
@@ -204,7 +213,10 @@ class WorkingCalendar:
         return instant_of(value)
 
     def subtract(self, end: datetime, seconds: float) -> datetime:
-        """Return the instant from which `seconds` of working time lead to `end`; for 0 the last open moment."""
+        """Return the instant from which `seconds` of working time lead to `end`.
+
+        For 0 the last open moment.
+        """
         value, year = micros(end), self.local_date(end).year
         back = round(seconds * _SECOND)
         for first in range(year - 1, FIRST_YEAR - 1, -1):
@@ -217,8 +229,8 @@ class WorkingCalendar:
     def due(self, start: datetime, target: Target, pauses: Sequence[Pause] = ()) -> Due:
         """Return when `target`, started at `start`, is used up, with the reason in steps.
 
-        Raises BeyondCalendar when that lies after 2199, ValueError for naive instants and pauses that end before they
-        begin.
+        Raises BeyondCalendar when that lies after 2199, ValueError for naive instants and pauses that end
+        before they begin.
         """
         return compute(self, start, target, pauses, share=1.0)
 

@@ -11,7 +11,14 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from shared.kernel.worktime.pauses import Pause, merged, pushed
-from shared.kernel.worktime.table import LAST_YEAR, BeyondCalendar, Interval, IntervalTable, instant_of, micros
+from shared.kernel.worktime.table import (
+    LAST_YEAR,
+    BeyondCalendar,
+    Interval,
+    IntervalTable,
+    instant_of,
+    micros,
+)
 from shared.kernel.worktime.targets import Target, TargetKind, format_duration
 
 if TYPE_CHECKING:
@@ -20,6 +27,8 @@ if TYPE_CHECKING:
     from shared.kernel.worktime.calendar import WorkingCalendar
 
 _SECOND = 1_000_000
+#: Largest share of a budget asked for; gross overdue is 2 or 3.
+_LARGEST_SHARE = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +58,7 @@ def compute(
     calendar: WorkingCalendar, start: datetime, target: Target, pauses: Sequence[Pause], share: float
 ) -> Due:
     """Return the instant at which `share` of the target is used up. Raises as `WorkingCalendar.due` does."""
-    if not 0 < share <= 100:
+    if not 0 < share <= _LARGEST_SHARE:
         raise ValueError(f"share is {share!r}: give a part of the budget above 0, e.g. 0.5, 1.0 or 2.0")
     begin = micros(start)
     standing = merged(pauses, begin)
@@ -63,7 +72,9 @@ def compute(
     if target.kind is TargetKind.WORKING:
         opened = calendar.next_opening(start)
         if opened > start:
-            steps.append(Step("opened", opened, "工作时间外,下次上班起算", "outside hours: counted from the opening"))
+            steps.append(
+                Step("opened", opened, "工作时间外,下次上班起算", "outside hours: counted from the opening")
+            )
         budget = round(target.seconds * share * _SECOND)
         value, moved = run(calendar, start, start, lambda table: table.worked(begin) + budget, standing)
         length = format_duration(target.seconds, days=False)
@@ -79,11 +90,18 @@ def compute(
         value, moved = run(calendar, start, close, reading_at, standing)
     due = instant_of(value)
     steps += _paused(moved)
-    provisional = not (calendar.is_covered(calendar.local_date(due)) and calendar.is_covered(calendar.local_date(start)))
+    provisional = not (
+        calendar.is_covered(calendar.local_date(due)) and calendar.is_covered(calendar.local_date(start))
+    )
     if provisional:
         known = f"{calendar.covered_from}~{calendar.covered_until}"
         steps.append(
-            Step("provisional", due, f"超出已公布日历({known}),暂定", f"outside the published calendar ({known})")
+            Step(
+                "provisional",
+                due,
+                f"超出已公布日历({known}),暂定",
+                f"outside the published calendar ({known})",
+            )
         )
     return Due(due, provisional, tuple(steps))
 
@@ -95,7 +113,7 @@ def run(
     reading_at: Callable[[IntervalTable], int],
     standing: Sequence[Interval],
 ) -> tuple[int, list[Interval]]:
-    """Return when the working clock shows `reading_at(table)` pushed by the pauses, and the pauses that pushed.
+    """Return when the working clock shows `reading_at(table)` pushed by the pauses, and which pauses did.
 
     `last` is the latest instant `reading_at` looks at. Raises BeyondCalendar when the table would pass 2199.
     """
@@ -126,8 +144,8 @@ def _period_end(calendar: WorkingCalendar, start: datetime, target: Target) -> t
         return _working_day_end(calendar, start, target)
     week = target.kind is TargetKind.END_OF_WEEK
     nominal = _last_regular_day(calendar, calendar.local_date(start), week=week)
-    # The regular closing decides which period an arrival belongs to, whether or not that very day is a holiday:
-    # otherwise a new holiday could move a due instant forward.
+    # The regular closing decides which period an arrival belongs to, whether or not that very day is a
+    # holiday: otherwise a new holiday could move a due instant forward.
     if start >= calendar.instant(nominal, calendar.week[nominal.weekday()][-1][1]):
         following = nominal + timedelta(days=7) if week else _first_of_next_month(nominal)
         nominal = _last_regular_day(calendar, following, week=week)
@@ -138,12 +156,19 @@ def _period_end(calendar: WorkingCalendar, start: datetime, target: Target) -> t
     steps = [Step("promised", close, f"{zh}最后一个工作日下班前", f"close of the {en}'s last working day")]
     if calendar.local_date(close) != nominal:
         steps.append(
-            Step("put-off", close, f"{nominal} 休息,顺延", f"{nominal} is a day off: put off to the next working day")
+            Step(
+                "put-off",
+                close,
+                f"{nominal} 休息,顺延",
+                f"{nominal} is a day off: put off to the next working day",
+            )
         )
     return close, steps
 
 
-def _working_day_end(calendar: WorkingCalendar, start: datetime, target: Target) -> tuple[datetime, list[Step]]:
+def _working_day_end(
+    calendar: WorkingCalendar, start: datetime, target: Target
+) -> tuple[datetime, list[Step]]:
     arrival = calendar.local_date(start)
     cutoff = target.cutoff
     late = cutoff is not None and start > calendar.instant(
@@ -152,10 +177,21 @@ def _working_day_end(calendar: WorkingCalendar, start: datetime, target: Target)
     steps = []
     if late or not calendar.is_working_day(arrival) or start >= calendar.close(arrival):
         arrival = calendar.working_day_from(arrival + timedelta(days=1))
-        steps.append(Step("arrived", calendar.instant(arrival, 0), f"按 {arrival} 收件", f"counts as arrived on {arrival}"))
+        steps.append(
+            Step(
+                "arrived",
+                calendar.instant(arrival, 0),
+                f"按 {arrival} 收件",
+                f"counts as arrived on {arrival}",
+            )
+        )
     close = calendar.close(calendar.working_date(arrival, target.days))
     zh = "当日下班前" if target.days == 0 else f"其后第 {target.days} 个工作日下班前"
-    en = "close of the day of arrival" if target.days == 0 else f"close of working day {target.days} after arrival"
+    en = (
+        "close of the day of arrival"
+        if target.days == 0
+        else f"close of working day {target.days} after arrival"
+    )
     return close, [*steps, Step("promised", close, zh, en)]
 
 
@@ -175,6 +211,11 @@ def _first_of_next_month(day: date) -> date:
 
 def _paused(moved: Sequence[Interval]) -> list[Step]:
     return [
-        Step("paused", instant_of(end), f"暂停 {instant_of(begin):%Y-%m-%d %H:%M}Z 起", "a pause moved the due instant")
+        Step(
+            "paused",
+            instant_of(end),
+            f"暂停 {instant_of(begin):%Y-%m-%d %H:%M}Z 起",
+            "a pause moved the due instant",
+        )
         for begin, end in moved
     ]

@@ -1,6 +1,7 @@
-"""Approved stand-stills of a clock (挂账, approved extensions of patience): which ones move a due instant, and how far.
+"""Approved stand-stills of a clock (挂账): which ones move a due instant, and how far.
 
-It must never know who approved a pause or whether the clock may pause: the caller passes only those that count.
+It must never know who approved a pause or whether the clock may pause: the caller passes only those that
+count.
 """
 
 from __future__ import annotations
@@ -24,11 +25,16 @@ class InvalidPause(ValueError):
 
 
 def merged(pauses: Sequence[Pause], start: int) -> list[Interval]:
-    """Return the pauses after `start` (microseconds), sorted, overlapping ones joined: no second is counted twice."""
+    """Return the pauses after `start` (microseconds), sorted, overlapping ones joined.
+
+    No second is counted twice.
+    """
     joined: list[Interval] = []
     for begin, end in sorted((micros(begin), micros(end)) for begin, end in pauses):
         if end < begin:
-            raise InvalidPause(f"a pause ends {begin - end} microseconds before it begins: exchange the two instants")
+            raise InvalidPause(
+                f"a pause ends {begin - end} microseconds before it begins: exchange the two instants"
+            )
         if end <= start:
             continue
         if joined and begin <= joined[-1][1]:
@@ -38,11 +44,13 @@ def merged(pauses: Sequence[Pause], start: int) -> list[Interval]:
     return joined
 
 
-def pushed(reading: int, pauses: Sequence[Interval], clock: Callable[[int], int]) -> tuple[int, list[Interval]]:
+def pushed(
+    reading: int, pauses: Sequence[Interval], clock: Callable[[int], int]
+) -> tuple[int, list[Interval]]:
     """Return the clock reading at which the target is used up, and the pauses that moved it.
 
-    `reading` is the one without pauses, `clock` reads the clock at an instant. A pause that begins at or after the
-    running due instant does not move it: what is already overdue stays so.
+    `reading` is the one without pauses, `clock` reads the clock at an instant. A pause that begins at or
+    after the running due instant does not move it: what is already overdue stays so.
     """
     moved: list[Interval] = []
     for begin, end in pauses:

@@ -1,6 +1,7 @@
-"""Working time as one sorted table: two bisects answer "how much has been worked by then" and "when was that worked".
+"""Working time as one sorted table: two bisects say how much was worked by then, and when that much was.
 
-It must never know why a day is open or closed, nor anything but whole microseconds since 1970 (exact, unlike floats).
+It must never know why a day is open or closed, nor anything but whole microseconds since 1970 (exact, unlike
+floats).
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-#: Years a table may span; further away nobody can know working time, and a wrong target must not fill the memory.
+#: Years a table may span; further away nobody can know working time, and a wrong target must not fill the
+#: memory.
 FIRST_YEAR: Final = 1971
 LAST_YEAR: Final = 2199
 
@@ -23,7 +25,10 @@ Interval: TypeAlias = tuple[int, int]
 
 
 class BeyondCalendar(ValueError):
-    """Working time was asked for outside 1971-2199. The receiver should refuse the instant or target that led there."""
+    """Working time was asked for outside 1971-2199.
+
+    The receiver should refuse the instant or target that led there.
+    """
 
     code = "beyond-calendar"
 
@@ -84,7 +89,10 @@ class IntervalTable:
 
 
 class GrowingTable:
-    """The table of the years asked for so far; it grows by whole years, so nothing is computed that nobody asked for."""
+    """The table of the years asked for so far.
+
+    It grows by whole years, so nothing is computed that nobody asked for.
+    """
 
     def __init__(self, day_intervals: Callable[[date], Iterable[Interval]]) -> None:
         """Take the function that gives one local date's intervals."""
@@ -111,7 +119,8 @@ class GrowingTable:
         for year in range(first_year, last_year + 1):
             for opening, closing in self._year(year):
                 if merged and opening <= merged[-1][1]:
-                    # 24:00 meets the next day's 00:00, or a clock change makes two days touch: one stretch of work.
+                    # 24:00 meets the next day's 00:00, or a clock change makes two days touch: one stretch of
+                    # work.
                     merged[-1] = (merged[-1][0], max(closing, merged[-1][1]))
                 else:
                     merged.append((opening, closing))
@@ -119,7 +128,8 @@ class GrowingTable:
 
     def _year(self, year: int) -> tuple[Interval, ...]:
         if year not in self._years:
-            day, intervals = date(year, 1, 1), []
+            day = date(year, 1, 1)
+            intervals: list[Interval] = []
             while day.year == year:
                 intervals.extend(self._day_intervals(day))
                 day += timedelta(days=1)

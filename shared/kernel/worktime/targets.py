@@ -1,6 +1,7 @@
 """What a deadline is measured in: a tagged target, read from a pack's YAML and written back the same.
 
-It must never know a calendar or the time of day: it says what was promised, `WorkingCalendar` says when that is.
+It must never know a calendar or the time of day: it says what was promised, `WorkingCalendar` says when that
+is.
 """
 
 from __future__ import annotations
@@ -16,12 +17,16 @@ from typing import Final
 _UNITS: Final = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _DURATION: Final = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _CUTOFF: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
-#: Longest duration accepted (seconds, ten years): more is a slip of the pen, and working time that far is unknowable.
+#: Longest duration accepted (seconds, ten years): more is a slip of the pen, and working time that far is
+#: unknowable.
 LONGEST: Final = 10 * 366 * 86_400
 
 
 class InvalidTarget(ValueError):
-    """A target or duration cannot be understood. The receiver may show `what` and `remedy` to whoever wrote it."""
+    """A target or duration cannot be understood.
+
+    The receiver may show `what` and `remedy` to whoever wrote it.
+    """
 
     code = "invalid-target"
 
@@ -65,8 +70,11 @@ class Target:
 
     @classmethod
     def end_of_working_day(cls, days: int, cutoff: time | None = None) -> Target:
-        """Close of the `days`-th working day after the day of arrival; 0 is the day of arrival itself (J5 当日办)."""
-        if isinstance(days, bool) or not isinstance(days, int) or not 0 <= days <= LONGEST // _UNITS["d"]:
+        """Close of the `days`-th working day after the day of arrival.
+
+        0 is the day of arrival itself (J5 当日办).
+        """
+        if isinstance(days, bool) or not 0 <= days <= LONGEST // _UNITS["d"]:
             raise InvalidTarget(f"days is {days!r}", "give a whole number of working days, 0 or more")
         return cls(TargetKind.END_OF_WORKING_DAY, days=days, cutoff=cutoff)
 
@@ -91,8 +99,10 @@ class Target:
 
 
 def _length(seconds: int) -> int:
-    if isinstance(seconds, bool) or not isinstance(seconds, int) or not 0 < seconds <= LONGEST:
-        raise InvalidTarget(f"{seconds!r} seconds", "give a whole number of seconds above 0 and below ten years")
+    if isinstance(seconds, bool) or not 0 < seconds <= LONGEST:
+        raise InvalidTarget(
+            f"{seconds!r} seconds", "give a whole number of seconds above 0 and below ten years"
+        )
     return seconds
 
 
@@ -128,7 +138,9 @@ def parse_target(mapping: object) -> Target:
     Raises InvalidTarget naming what is wrong and how to write it.
     """
     if not isinstance(mapping, Mapping) or len(mapping) != 1:
-        raise InvalidTarget(f"{mapping!r} is not one target", f"give one of {_kinds()}, e.g. {{working: 90m}}")
+        raise InvalidTarget(
+            f"{mapping!r} is not one target", f"give one of {_kinds()}, e.g. {{working: 90m}}"
+        )
     name, value = next(iter(mapping.items()))
     if name not in set(TargetKind):
         raise InvalidTarget(f"{name!r} is not a kind of target", f"use one of {_kinds()}")
@@ -138,7 +150,9 @@ def parse_target(mapping: object) -> Target:
     if kind is TargetKind.WORKING:
         if isinstance(value, str) and "d" in value:
             # 24 working hours are three days of work: whoever writes 3d means dates, not hours.
-            raise InvalidTarget(f"working: {value!r}", "days of working time: use end_of_working_day, or hours")
+            raise InvalidTarget(
+                f"working: {value!r}", "days of working time: use end_of_working_day, or hours"
+            )
         return Target.working(parse_duration(value))
     options = {} if value is None else value
     if not isinstance(options, Mapping):
@@ -146,14 +160,18 @@ def parse_target(mapping: object) -> Target:
     if kind is TargetKind.END_OF_WORKING_DAY:
         return _end_of_working_day(options)
     if options:
-        raise InvalidTarget(f"{name} takes no options, got {sorted(map(str, options))}", f"write {{{name}: {{}}}}")
+        raise InvalidTarget(
+            f"{name} takes no options, got {sorted(map(str, options))}", f"write {{{name}: {{}}}}"
+        )
     return Target(kind)
 
 
 def _end_of_working_day(options: Mapping[str, object]) -> Target:
     unknown = set(options) - {"days", "cutoff"}
     if unknown:
-        raise InvalidTarget(f"unknown {sorted(map(str, unknown))}", "end_of_working_day takes days and cutoff")
+        raise InvalidTarget(
+            f"unknown {sorted(map(str, unknown))}", "end_of_working_day takes days and cutoff"
+        )
     days, cutoff = options.get("days", 0), options.get("cutoff")
     if not isinstance(days, int):
         raise InvalidTarget(f"days is {days!r}", "give a whole number of working days, 0 or more")
