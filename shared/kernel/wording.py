@@ -1,9 +1,9 @@
 """The words people read: gettext catalogues, Chinese first, English beside it.
 
-`say("report.title", street="建外街道")` gives the Chinese text, `say(…, locale="en")` the English one. Keys are
-stable English names, `<area>.<thing>`; the texts stand in `shared/locale/<locale>/LC_MESSAGES/`: gridwhistle.po
-for what all share, one further file per area. They are read as they are, so that a clone works without a build
-step and translators use any gettext editor.
+`say("report.title", street="建外街道")` gives the Chinese text, `say(…, locale="en")` the English one. Keys
+are stable English names, `<area>.<thing>`; the texts stand in `shared/locale/<locale>/LC_MESSAGES/`:
+gridwhistle.po for what all share, one further file per area. They are read as they are, so that a clone works
+without a build step and translators use any gettext editor.
 It must never be given words of residents as a key, and it never escapes: the template that shows a text does.
 """
 
