@@ -6,6 +6,8 @@ It must never hold one town's facts in code, and never act on a rule: services a
 from __future__ import annotations
 
 from shared.jurisdiction.faults import InvalidPack, PackNotFound, Problem
+from shared.jurisdiction.findings import Finding, Severity
+from shared.jurisdiction.lint import lint
 from shared.jurisdiction.loader import find, load
 from shared.jurisdiction.pack import Classification, Inputs, Jurisdiction
 from shared.jurisdiction.policy import (
@@ -40,6 +42,7 @@ __all__ = [
     "Category",
     "Classification",
     "ClassificationRule",
+    "Finding",
     "Inputs",
     "InvalidPack",
     "Jurisdiction",
@@ -50,6 +53,7 @@ __all__ = [
     "Problem",
     "ResponseClass",
     "RoutingRule",
+    "Severity",
     "Template",
     "Unit",
     "UnknownCategory",
@@ -59,5 +63,6 @@ __all__ = [
     "UnknownUnit",
     "When",
     "find",
+    "lint",
     "load",
 ]

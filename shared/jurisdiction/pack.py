@@ -192,6 +192,13 @@ class Jurisdiction:
                 remedy="Use an id of the pack's categories, or leave it out to have one suggested.",
             ) from None
 
+    def category_path(self, category_id: str) -> tuple[str, ...]:
+        """Return the ids of a category and those above it, bottom-up. Raises UnknownCategory."""
+        path = [category_id]
+        while (parent := self.category(path[-1]).parent) is not None and parent not in path:
+            path.append(parent)
+        return tuple(path)
+
     def suggest_category(self, text: str) -> Category | None:
         """Return the category whose words cover most of the text; None when no word occurs.
 
@@ -262,7 +269,9 @@ class Jurisdiction:
         suggestion = self._suggest(text)
         suggested = None if suggestion is None else suggestion.id
         category = inputs.category or suggested
-        return _Case(inputs, text, suggested, category, frozenset(self._with_parents(category)))
+        return _Case(
+            inputs, text, suggested, category, frozenset(self.category_path(category) if category else ())
+        )
 
     @staticmethod
     def _matches(when: When, case: _Case) -> list[str] | None:
@@ -278,13 +287,6 @@ class Jurisdiction:
             and (not when.unit_kinds or inputs.unit_kind in when.unit_kinds)
         )
         return [*found, *when.all_words] if holds else None
-
-    def _with_parents(self, category_id: str | None) -> set[str]:
-        seen: set[str] = set()
-        while category_id is not None and category_id not in seen:
-            seen.add(category_id)
-            category_id = self.category(category_id).parent
-        return seen
 
     def _upwards(self, unit_id: str) -> list[Unit]:
         # A pack with a cycle loads, so that the linter can name it; walking up must end all the same.
