@@ -1,0 +1,20 @@
+"""Intake as data, for whichever way the suite is started."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from services.intake import commands, handlers, metrics, tables
+from services.intake.subscriptions import SUBSCRIPTIONS
+from services.intake.web.routes import ROUTES
+from shared.runtime.definition import ServiceDefinition, commands_of
+
+DEFINITION = ServiceDefinition(
+    name="intake",
+    commands=commands_of(commands, handlers),
+    subscriptions=SUBSCRIPTIONS,
+    routes=ROUTES,
+    tables=tables.metadata,
+    migrations=Path(__file__).parent / "migrations",
+    observe=metrics.observe,
+)

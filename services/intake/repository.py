@@ -1,0 +1,166 @@
+"""All SQL of intake."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, or_, select, update
+
+from services.intake.domain import OPEN, Sameness
+from services.intake.tables import contact_access, demands, matters, milestones, supplements
+from shared.kernel.errors import NotFound
+
+
+def add_matter(db: Connection, **values: Any) -> int:
+    """Store a matter; returns its serial."""
+    serial: int = db.execute(insert(matters).values(version=1, **values).returning(matters.c.serial)).scalar_one()
+    return serial
+
+
+def add_demand(db: Connection, **values: Any) -> int:
+    """Store a demand; returns its serial."""
+    serial: int = db.execute(insert(demands).values(**values).returning(demands.c.serial)).scalar_one()
+    return serial
+
+
+def open_twin(db: Connection, same: Sameness, since: datetime) -> Row[Any] | None:
+    """The oldest open matter with the same words and place, locked against closing while a demand joins it."""
+    query = (
+        select(matters)
+        .where(
+            matters.c.text_fingerprint == same.text_fingerprint,
+            matters.c.place_key == same.place_key,
+            matters.c.private.is_(False),
+            matters.c.standing.in_([standing.value for standing in OPEN]),
+            matters.c.opened_at >= since,
+        )
+        .order_by(matters.c.serial)
+        .limit(1)
+        .with_for_update()
+    )
+    return db.execute(query).one_or_none()
+
+
+def count_in(db: Connection, matter_id: str) -> int:
+    """Add one demand to a matter; returns how many it has now."""
+    count: int = db.execute(
+        update(matters)
+        .where(matters.c.matter_id == matter_id)
+        .values(demands=matters.c.demands + 1, version=matters.c.version + 1)
+        .returning(matters.c.demands)
+    ).scalar_one()
+    return count
+
+
+def from_source(db: Connection, source: str, source_ref: str) -> Row[Any] | None:
+    """The demand that an outside system's id stands for."""
+    return db.execute(select(demands).where(demands.c.source == source, demands.c.source_ref == source_ref)).one_or_none()
+
+
+def demand(db: Connection, demand_id: str) -> Row[Any]:
+    """One demand. Raises NotFound."""
+    row = db.execute(select(demands).where(demands.c.demand_id == demand_id)).one_or_none()
+    if row is None:
+        message = f"There is no demand {demand_id}."
+        raise NotFound(message, code="unknown-demand", where="demand", remedy="Check the id.")
+    return row
+
+
+def demand_by_code(db: Connection, code_digest: str) -> Row[Any]:
+    """The demand of a tracking code. Raises NotFound, the same for every wrong code."""
+    row = db.execute(select(demands).where(demands.c.code_digest == code_digest)).one_or_none()
+    if row is None:
+        message = "No demand has this tracking code."
+        raise NotFound(
+            message, code="unknown-tracking-code", where="tracking_code",
+            remedy="Check the code on your slip or message; it has sixteen signs.",
+        )  # fmt: skip
+    return row
+
+
+def matter(db: Connection, matter_id: str, *, lock: bool = False) -> Row[Any]:
+    """One matter. Raises NotFound."""
+    query = select(matters).where(matters.c.matter_id == matter_id)
+    row = db.execute(query.with_for_update() if lock else query).one_or_none()
+    if row is None:
+        message = f"There is no matter {matter_id}."
+        raise NotFound(message, code="unknown-matter", where="matter", remedy="Check the id.")
+    return row
+
+
+def locate(db: Connection, matter_id: str, unit: str) -> None:
+    """Put a matter into a grid."""
+    db.execute(
+        update(matters).where(matters.c.matter_id == matter_id).values(unit=unit, version=matters.c.version + 1)
+    )
+
+
+def withdraw(db: Connection, demand_id: str, at: datetime) -> int:
+    """Mark a demand withdrawn; returns how many of its matter's demands still stand."""
+    matter_id: str = db.execute(
+        update(demands).where(demands.c.demand_id == demand_id).values(withdrawn_at=at).returning(demands.c.matter_id)
+    ).scalar_one()
+    left: int = db.execute(
+        select(func.count()).where(demands.c.matter_id == matter_id, demands.c.withdrawn_at.is_(None))
+    ).scalar_one()
+    return left
+
+
+def add_supplement(db: Connection, **values: Any) -> None:
+    """Store words added to a demand."""
+    db.execute(insert(supplements).values(**values))
+
+
+def supplements_of(db: Connection, demand_id: str) -> Sequence[Row[Any]]:
+    """Words added to a demand, oldest first."""
+    return db.execute(
+        select(supplements).where(supplements.c.demand_id == demand_id).order_by(supplements.c.added_at)
+    ).all()
+
+
+def set_standing(db: Connection, matter_id: str, standing: str, at: datetime, unit: str | None, event: str) -> None:
+    """Note where a matter stands now, and the step that brought it there."""
+    values: dict[str, Any] = {"standing": standing, "standing_since": at, "version": matters.c.version + 1}
+    if unit is not None:
+        values["handled_by"] = unit
+    db.execute(update(matters).where(matters.c.matter_id == matter_id).values(**values))
+    db.execute(insert(milestones).values(matter_id=matter_id, event=event, unit=unit, at=at))
+
+
+def set_class(db: Connection, matter_id: str, response_class: str, category: str | None) -> None:
+    """Note the class that dispatch decided on."""
+    db.execute(
+        update(matters)
+        .where(matters.c.matter_id == matter_id)
+        .values(response_class=response_class, category=func.coalesce(category, matters.c.category))
+    )
+
+
+def milestones_of(db: Connection, matter_id: str) -> Sequence[Row[Any]]:
+    """The steps an asker may read, oldest first."""
+    return db.execute(
+        select(milestones).where(milestones.c.matter_id == matter_id).order_by(milestones.c.position)
+    ).all()
+
+
+def unlocated(db: Connection, after: int, limit: int) -> Sequence[Row[Any]]:
+    """The street's unlocated list, oldest first, with the first demand's words."""
+    first = (
+        select(demands.c.matter_id, func.min(demands.c.serial).label("serial")).group_by(demands.c.matter_id).subquery()
+    )
+    return db.execute(
+        select(matters, demands.c.text, demands.c.place)
+        .join(first, first.c.matter_id == matters.c.matter_id)
+        .join(demands, demands.c.serial == first.c.serial)
+        .where(matters.c.unit.is_(None), matters.c.serial > after)
+        .where(or_(*[matters.c.standing == standing.value for standing in OPEN]))
+        .order_by(matters.c.serial)
+        .limit(limit)
+    ).all()
+
+
+def log_access(db: Connection, **values: Any) -> None:
+    """Keep who looked at contact data and why."""
+    db.execute(insert(contact_access).values(**values))

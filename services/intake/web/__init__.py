@@ -1,0 +1,1 @@
+"""Intake over HTTP: routes as data, views as functions."""

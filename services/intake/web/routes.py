@@ -1,0 +1,25 @@
+"""Intake's HTTP routes."""
+
+from __future__ import annotations
+
+from services.intake.web import views
+from shared.runtime.definition import Query, Route
+
+ROUTES: tuple[Route, ...] = (
+    Route(method="POST", path="/api/v1/demands", command="intake.register-demand", creates=True),
+    Route(method="POST", path="/api/v1/demands/import", command="intake.import-demands"),
+    Route(method="POST", path="/api/v1/demands/supplement", command="intake.supplement-demand", creates=True),
+    Route(method="POST", path="/api/v1/demands/withdraw", command="intake.withdraw-demand"),
+    Route(method="POST", path="/api/v1/demands/<demand>/contact", command="intake.reveal-contact"),
+    Route(method="POST", path="/api/v1/matters/<matter>/location", command="intake.locate-matter"),
+    Route(
+        method="GET",
+        path="/api/v1/status/<code>",
+        query=Query(name="intake.status", run=views.status, needs=None, about="Where a demand stands, by tracking code"),
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/unlocated",
+        query=Query(name="intake.unlocated", run=views.unlocated, needs="locate-demand", about="Matters in no grid yet"),
+    ),
+)
