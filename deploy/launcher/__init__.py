@@ -1,1 +1,4 @@
-"""Starting the suite: the command `gridwhistle`, the embedded suite, the supervisor of full mode, scenarios and the demo."""
+"""Starting the suite.
+
+The command `gridwhistle`, the embedded suite, the supervisor of full mode, scenarios and the demo.
+"""

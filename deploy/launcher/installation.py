@@ -1,7 +1,8 @@
 """Where an installation's pack and secrets come from when a person just wants to try it.
 
-`trial_settings` makes a self-contained installation in a folder: SQLite files and secrets made on first use, kept readable
-by the owner only. Real installations set the GRIDWHISTLE_* variables themselves; nothing here has a built-in secret.
+`trial_settings` makes a self-contained installation in a folder: SQLite files and secrets made on first use,
+kept readable by the owner only. Real installations set the GRIDWHISTLE_* variables themselves; nothing here has
+a built-in secret.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ def trial_secrets(folder: Path) -> dict[str, str]:
 
 def trial_settings(folder: Path, pack: str, *, port_base: int = 8700, host: str = "127.0.0.1") -> Settings:
     """Settings of a self-contained installation in `folder`."""
+    made = trial_secrets(folder)
     return Settings(
         database_url=f"sqlite:///{folder.resolve()}/{{service}}.sqlite",
         jurisdiction=pack_folder(pack),
@@ -49,5 +51,7 @@ def trial_settings(folder: Path, pack: str, *, port_base: int = 8700, host: str 
         host=host,
         port_base=port_base,
         public_url=f"http://{host}:{port_base + 4}",
-        **trial_secrets(folder),
+        contact_keys=made["contact_keys"],
+        token_secret=made["token_secret"],
+        link_secret=made["link_secret"],
     )

@@ -1,4 +1,7 @@
-"""The five service definitions by name, in the order in which ports are given out. Imported late: a process loads only its own."""
+"""The five service definitions by name, in the order in which ports are given out.
+
+Imported late: a process loads only its own.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Rules of intake: what a demand must hold, when two are the same, what the asker is shown. Pure; no database, no clock.
+"""Rules of intake.
+
+What a demand must hold, when two are the same, what the asker is shown. Pure; no database, no clock.
 
 One matter groups the demands about the same thing; merging never loses an asker (design section 7, J2).
 """
@@ -81,7 +83,9 @@ def check_occurred_at(occurred_at: datetime | None, now: datetime) -> None:
     if occurred_at is not None and occurred_at > now + CLOCK_TOLERANCE:
         fault = "Lies in the future."
         message = "What is reported cannot have happened yet."
-        raise Invalid(message, fields={"occurred_at": [fault]}, remedy="Give the time at which it happened, or leave it out.")
+        raise Invalid(
+            message, fields={"occurred_at": [fault]}, remedy="Give the time at which it happened, or leave it out."
+        )
 
 
 def check_asker(*, anonymous: bool, name: str | None, phone: str | None, mail: str | None) -> None:

@@ -38,8 +38,10 @@ def _locate(place: Place, work: UnitOfWork) -> Unit | None:
     if place.grid not in work.jurisdiction.units:
         fault = f"No unit {place.grid!r} in {work.jurisdiction.name}."
         raise Invalid(
-            fault, fields={"location.grid": [fault]}, remedy="Give a grid of the pack, or the address in words.",
-        )  # fmt: skip
+            fault,
+            fields={"location.grid": [fault]},
+            remedy="Give a grid of the pack, or the address in words.",
+        )
     return work.jurisdiction.unit(place.grid)
 
 
@@ -55,28 +57,56 @@ def _register(command: commands.RegisterDemand, asker: commands.Asker, unit: Uni
         {"name": asker.name, "phone": asker.phone, "mail": asker.mail, "tracking_code": code}
     )
     serial = repository.add_demand(
-        work.db, demand_id=demand_id, matter_id=matter_id, registered_at=now, registered_by=work.actor.id,
-        channel=command.channel, asker_kind=asker.kind, anonymous=asker.anonymous, private=command.private,
-        text=command.text, place=shapes.dump(command.location), category=command.category, occurred_at=command.occurred_at,
-        sealed_asker=sealed, code_digest=sha256_hex(normal_code(code).encode()), source=command.source,
+        work.db,
+        demand_id=demand_id,
+        matter_id=matter_id,
+        registered_at=now,
+        registered_by=work.actor.id,
+        channel=command.channel,
+        asker_kind=asker.kind,
+        anonymous=asker.anonymous,
+        private=command.private,
+        text=command.text,
+        place=shapes.dump(command.location),
+        category=command.category,
+        occurred_at=command.occurred_at,
+        sealed_asker=sealed,
+        code_digest=sha256_hex(normal_code(code).encode()),
+        source=command.source,
         source_ref=command.source_ref,
-    )  # fmt: skip
+    )
     zone = work.jurisdiction.timezone
     number = domain.number_of("D", now, serial, zone)
     if twin is None:
         matter_serial = repository.add_matter(
-            work.db, matter_id=matter_id, opened_at=now, unit=unit_id, category=command.category, private=command.private,
-            text_fingerprint=same.text_fingerprint if same else None, place_key=same.place_key if same else None,
-            demands=1, standing=domain.Standing.REGISTERED, standing_since=now,
-        )  # fmt: skip
+            work.db,
+            matter_id=matter_id,
+            opened_at=now,
+            unit=unit_id,
+            category=command.category,
+            private=command.private,
+            text_fingerprint=same.text_fingerprint if same else None,
+            place_key=same.place_key if same else None,
+            demands=1,
+            standing=domain.Standing.REGISTERED,
+            standing_since=now,
+        )
         matter_number = domain.number_of("M", now, matter_serial, zone)
         work.emit(
             intake.MatterOpened(
-                matter_id=matter_id, number=matter_number, demand_id=demand_id, text=command.text, channel=command.channel,
-                asker_kind=asker.kind, private=command.private, unit=unit_id, category=command.category,
-                place=command.location, occurred_at=command.occurred_at,
+                matter_id=matter_id,
+                number=matter_number,
+                demand_id=demand_id,
+                text=command.text,
+                channel=command.channel,
+                asker_kind=asker.kind,
+                private=command.private,
+                unit=unit_id,
+                category=command.category,
+                place=command.location,
+                occurred_at=command.occurred_at,
             )
-        )  # fmt: skip
+        )
     else:
         matter_number = domain.number_of("M", twin.opened_at, twin.serial, zone)
         count = repository.count_in(work.db, matter_id)
@@ -87,18 +117,37 @@ def _register(command: commands.RegisterDemand, asker: commands.Asker, unit: Uni
         )
     work.emit(
         intake.DemandRegistered(
-            demand_id=demand_id, matter_id=matter_id, number=number, matter_number=matter_number, channel=command.channel,
-            asker_kind=asker.kind, anonymous=asker.anonymous, private=command.private, joined=twin is not None,
-            unit=unit_id, category=command.category, sealed_asker=sealed, text=command.text, place=command.location,
-            occurred_at=command.occurred_at, source=command.source, source_ref=command.source_ref,
+            demand_id=demand_id,
+            matter_id=matter_id,
+            number=number,
+            matter_number=matter_number,
+            channel=command.channel,
+            asker_kind=asker.kind,
+            anonymous=asker.anonymous,
+            private=command.private,
+            joined=twin is not None,
+            unit=unit_id,
+            category=command.category,
+            sealed_asker=sealed,
+            text=command.text,
+            place=command.location,
+            occurred_at=command.occurred_at,
+            source=command.source,
+            source_ref=command.source_ref,
         )
-    )  # fmt: skip
+    )
     return Reply(
         body={
-            "demand_id": demand_id, "matter_id": matter_id, "number": number, "matter_number": matter_number,
-            "tracking_code": code, "unit": unit_id, "located": unit is not None, "joined": twin is not None,
+            "demand_id": demand_id,
+            "matter_id": matter_id,
+            "number": number,
+            "matter_number": matter_number,
+            "tracking_code": code,
+            "unit": unit_id,
+            "located": unit is not None,
+            "joined": twin is not None,
         }
-    )  # fmt: skip
+    )
 
 
 def _already(known: Any, work: UnitOfWork) -> Reply:
@@ -106,14 +155,18 @@ def _already(known: Any, work: UnitOfWork) -> Reply:
     zone = work.jurisdiction.timezone
     return Reply(
         body={
-            "demand_id": known.demand_id, "matter_id": known.matter_id,
+            "demand_id": known.demand_id,
+            "matter_id": known.matter_id,
             "number": domain.number_of("D", known.registered_at, known.serial, zone),
             "matter_number": domain.number_of("M", row.opened_at, row.serial, zone),
             "tracking_code": work.at_hand.sealer.open(known.sealed_asker)["tracking_code"],
-            "unit": row.unit, "located": row.unit is not None, "joined": row.demands > 1, "already_registered": True,
+            "unit": row.unit,
+            "located": row.unit is not None,
+            "joined": row.demands > 1,
+            "already_registered": True,
         },
         created=False,
-    )  # fmt: skip
+    )
 
 
 def import_demands(command: commands.ImportDemands, work: UnitOfWork) -> Reply:
@@ -127,19 +180,29 @@ def import_demands(command: commands.ImportDemands, work: UnitOfWork) -> Reply:
         except Refusal as refusal:
             results.append(
                 {
-                    "row": index, "result": "refused", "code": refusal.code, "detail": refusal.what,
-                    "remedy": refusal.remedy, "errors": refusal.fields if isinstance(refusal, Invalid) else {},
+                    "row": index,
+                    "result": "refused",
+                    "code": refusal.code,
+                    "detail": refusal.what,
+                    "remedy": refusal.remedy,
+                    "errors": refusal.fields if isinstance(refusal, Invalid) else {},
                 }
-            )  # fmt: skip
+            )
             continue
         known = bool(reply.body.get("already_registered"))
         results.append(
             {
-                "row": index, "result": "known" if known else "registered", "number": reply.body["number"],
-                "demand_id": reply.body["demand_id"], "matter_id": reply.body["matter_id"], "joined": reply.body["joined"],
+                "row": index,
+                "result": "known" if known else "registered",
+                "number": reply.body["number"],
+                "demand_id": reply.body["demand_id"],
+                "matter_id": reply.body["matter_id"],
+                "joined": reply.body["joined"],
             }
-        )  # fmt: skip
-    totals = {kind: sum(1 for entry in results if entry["result"] == kind) for kind in ("registered", "known", "refused")}
+        )
+    totals = {
+        kind: sum(1 for entry in results if entry["result"] == kind) for kind in ("registered", "known", "refused")
+    }
     return Reply(body={**totals, "rows": results})
 
 
@@ -191,7 +254,12 @@ def reveal_contact(command: commands.RevealContact, work: UnitOfWork) -> Reply:
     row = repository.matter(work.db, found.matter_id)
     work.require_scope(row.handled_by or row.unit)
     repository.log_access(
-        work.db, access_id=work.new_id(), demand_id=found.demand_id, actor=work.actor.id, reason=command.reason, at=work.now
+        work.db,
+        access_id=work.new_id(),
+        demand_id=found.demand_id,
+        actor=work.actor.id,
+        reason=command.reason,
+        at=work.now,
     )
     contact = work.at_hand.sealer.open(found.sealed_asker)
     return Reply(body={"demand_id": found.demand_id} | {key: contact[key] for key in ("name", "phone", "mail")})

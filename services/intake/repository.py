@@ -56,7 +56,9 @@ def count_in(db: Connection, matter_id: str) -> int:
 
 def from_source(db: Connection, source: str, source_ref: str) -> Row[Any] | None:
     """The demand that an outside system's id stands for."""
-    return db.execute(select(demands).where(demands.c.source == source, demands.c.source_ref == source_ref)).one_or_none()
+    return db.execute(
+        select(demands).where(demands.c.source == source, demands.c.source_ref == source_ref)
+    ).one_or_none()
 
 
 def demand(db: Connection, demand_id: str) -> Row[Any]:
@@ -92,9 +94,7 @@ def matter(db: Connection, matter_id: str, *, lock: bool = False) -> Row[Any]:
 
 def locate(db: Connection, matter_id: str, unit: str) -> None:
     """Put a matter into a grid."""
-    db.execute(
-        update(matters).where(matters.c.matter_id == matter_id).values(unit=unit, version=matters.c.version + 1)
-    )
+    db.execute(update(matters).where(matters.c.matter_id == matter_id).values(unit=unit, version=matters.c.version + 1))
 
 
 def withdraw(db: Connection, demand_id: str, at: datetime) -> int:

@@ -1,1 +1,4 @@
-"""What crosses the wire: envelope, event types, topology. Pure; marshmallow only. Frozen once shipped, then only added to."""
+"""What crosses the wire.
+
+Envelope, event types, topology. Pure; marshmallow only. Frozen once shipped, then only added to.
+"""

@@ -1,7 +1,8 @@
 """The envelope around every event: CloudEvents 1.0, structured JSON.
 
-The same bytes are stored in the outbox, hashed into the trace, published and archived, so nothing here may depend on when
-or where it runs. Reading is strict about the envelope and tolerant about unknown extension attributes.
+The same bytes are stored in the outbox, hashed into the trace, published and archived, so nothing here may
+depend on when or where it runs. Reading is strict about the envelope and tolerant about unknown extension
+attributes.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ class Undecodable(Exception):
 
 
 class SchemaViolation(Exception):
-    """The envelope or its data lacks something or has the wrong type. The sender is at fault: quarantine, never retry."""
+    """The envelope or its data lacks something or has the wrong type.
+
+    The sender is at fault: quarantine, never retry.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,9 @@
 """Every event type there is: its name, who owns it, which kind of stream it belongs to, since when.
 
 An event's short name is `<service>.<event>`; on the wire it is `gridwhistle.<service>.<event>.v<version>`.
-A *stream* is the ordered history of one aggregate, `<service>.<kind>:<id>`; versions count 1, 2, 3 … within it. A consumer
-subscribes to whole stream kinds (shared/contracts/topology.py), so that the versions it sees have no holes.
+A *stream* is the ordered history of one aggregate, `<service>.<kind>:<id>`; versions count 1, 2, 3 … within it.
+A consumer subscribes to whole stream kinds (shared/contracts/topology.py), so that the versions it sees have no
+holes.
 """
 
 from __future__ import annotations

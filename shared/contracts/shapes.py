@@ -1,4 +1,6 @@
-"""Typed shapes: one frozen dataclass per event, command or value, with its marshmallow schema made from the same fields.
+"""Typed shapes.
+
+One frozen dataclass per event, command or value, with its marshmallow schema made from the same fields.
 
     @record
     class Evidence:
@@ -14,7 +16,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, Literal, TypeVar, dataclass_transform
 
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validate
 
@@ -25,7 +27,9 @@ from shared.kernel.errors import Invalid
 TEXT_LIMIT = 20_000
 
 _KEY = "wire"
+_SCHEMA_CLASS = "_schema_class"
 Shape = TypeVar("Shape")
+Unknown = Literal["exclude", "include", "raise"]
 
 #: schema class -> the dataclass it was made from.
 _SHAPES: dict[type[Schema], type[Any]] = {}
@@ -139,7 +143,10 @@ def nested(shape: type[Any], *, default: Any = dataclasses.MISSING, about: str =
 
 
 def many(item: Any, *, required: bool = False, maximum: int = 1_000, about: str = "") -> Any:
-    """A list of a shape or of another specifier, `many(ident())`; an empty tuple by default, one at least when required."""
+    """A list of a shape or of another specifier, `many(ident())`.
+
+    An empty tuple by default, one at least when required.
+    """
     if isinstance(item, dataclasses.Field):
         inner: fields.Field[Any] = item.metadata[_KEY]
     else:
@@ -156,24 +163,27 @@ def many(item: Any, *, required: bool = False, maximum: int = 1_000, about: str 
 )
 def record(cls: type[Shape]) -> type[Shape]:
     """Class decorator: a frozen keyword-only dataclass that `load`, `dump` and `schema_of` understand."""
-    made = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+    made: type[Any] = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
     members = {field.name: field.metadata[_KEY] for field in dataclasses.fields(made) if _KEY in field.metadata}
     schema_class = Schema.from_dict(members, name=made.__name__)
-    made._schema_class = schema_class  # type: ignore[attr-defined]
+    setattr(made, _SCHEMA_CLASS, schema_class)
     _SHAPES[schema_class] = made
     return made
 
 
 def _schema_class(shape: type[Any]) -> type[Schema]:
-    schema: type[Schema] = shape.__dict__["_schema_class"]
+    schema: type[Schema] = shape.__dict__[_SCHEMA_CLASS]
     return schema
 
 
 _SCHEMAS: dict[tuple[type[Any], str], Schema] = {}
 
 
-def schema_of(shape: type[Any], *, unknown: str = RAISE) -> Schema:
-    """The schema instance of a shape (kept); `unknown` is marshmallow's RAISE or EXCLUDE and reaches nested shapes too."""
+def schema_of(shape: type[Any], *, unknown: Unknown = RAISE) -> Schema:
+    """The schema instance of a shape (kept).
+
+    `unknown` is marshmallow's RAISE or EXCLUDE and reaches nested shapes too.
+    """
     key = (shape, unknown)
     if key not in _SCHEMAS:
         schema = _schema_class(shape)(unknown=unknown)
@@ -183,7 +193,7 @@ def schema_of(shape: type[Any], *, unknown: str = RAISE) -> Schema:
     return _SCHEMAS[key]
 
 
-def _pass_down(field: fields.Field[Any], unknown: str) -> None:
+def _pass_down(field: fields.Field[Any], unknown: Unknown) -> None:
     inner = field.inner if isinstance(field, fields.List) else field
     if isinstance(inner, fields.Nested):
         inner.unknown = unknown
@@ -226,13 +236,16 @@ def _built(field: fields.Field[Any], value: Any) -> Any:
 
 
 def dump(value: Any) -> dict[str, Any]:
-    """A shape as JSON-ready values; absent optional values are written as null, so that the form is the same every time."""
+    """A shape as JSON-ready values.
+
+    Absent optional values are written as null, so that the form is the same every time.
+    """
     content: dict[str, Any] = schema_of(type(value)).dump(value)
     return content
 
 
 def flatten(messages: Any, prefix: str = "") -> dict[str, list[str]]:
-    """marshmallow's nested messages as `path -> faults`, paths dotted, list indexes in brackets."""
+    """Marshmallow's nested messages as `path -> faults`, paths dotted, list indexes in brackets."""
     if isinstance(messages, Mapping):
         flat: dict[str, list[str]] = {}
         for key, value in messages.items():

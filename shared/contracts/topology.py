@@ -21,7 +21,7 @@ LISTENS: dict[str, dict[str, tuple[str, ...]]] = {
     "intake": {"dispatch": ("matter",)},
     "deliberation": {"intake": ("matter",), "dispatch": ("matter",)},
     "dispatch": {"intake": ("demand", "matter"), "deliberation": ("topic",), "oversight": ("evaluation",)},
-    "oversight": {source: ("*",) for source in SERVICES},
+    "oversight": dict.fromkeys(SERVICES, ("*",)),
     "notify": {"intake": ("demand", "matter"), "dispatch": ("matter",), "oversight": ("evaluation",)},
 }
 

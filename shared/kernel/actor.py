@@ -11,37 +11,83 @@ from dataclasses import dataclass
 #: role -> the permissions it grants. A permission not listed here is granted to nobody.
 ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
     "citizen": frozenset({"register-demand", "give-opinion", "cast-vote"}),
-    "grid-worker": frozenset({"register-demand", "read-matters", "handle-matter", "open-topic", "give-opinion", "cast-vote"}),
-    "grid-head": frozenset(
-        {"register-demand", "read-matters", "handle-matter", "verify-matter", "open-topic", "host-topic", "give-opinion", "cast-vote"}
+    "grid-worker": frozenset(
+        {"register-demand", "read-matters", "handle-matter", "open-topic", "give-opinion", "cast-vote"}
     ),
-    "branch-secretary": frozenset({"read-matters", "open-topic", "host-topic", "give-opinion", "cast-vote", "verify-matter"}),
+    "grid-head": frozenset(
+        {
+            "register-demand",
+            "read-matters",
+            "handle-matter",
+            "verify-matter",
+            "open-topic",
+            "host-topic",
+            "give-opinion",
+            "cast-vote",
+        }
+    ),
+    "branch-secretary": frozenset(
+        {"read-matters", "open-topic", "host-topic", "give-opinion", "cast-vote", "verify-matter"}
+    ),
     "community-clerk": frozenset(
         {
-            "register-demand", "import-demands", "read-matters", "handle-matter", "verify-matter", "assign-matter",
-            "blow-whistle", "open-topic", "host-topic", "give-opinion", "cast-vote", "read-reports",
+            "register-demand",
+            "import-demands",
+            "read-matters",
+            "handle-matter",
+            "verify-matter",
+            "assign-matter",
+            "blow-whistle",
+            "open-topic",
+            "host-topic",
+            "give-opinion",
+            "cast-vote",
+            "read-reports",
         }
     ),
     "street-clerk": frozenset(
         {
-            "register-demand", "import-demands", "read-matters", "handle-matter", "verify-matter", "assign-matter",
-            "blow-whistle", "open-topic", "host-topic", "give-opinion", "read-reports", "decide-extension", "locate-demand",
+            "register-demand",
+            "import-demands",
+            "read-matters",
+            "handle-matter",
+            "verify-matter",
+            "assign-matter",
+            "blow-whistle",
+            "open-topic",
+            "host-topic",
+            "give-opinion",
+            "read-reports",
+            "decide-extension",
+            "locate-demand",
         }
     ),
     "district-clerk": frozenset(
         {
-            "register-demand", "import-demands", "read-matters", "handle-matter", "verify-matter", "assign-matter",
-            "blow-whistle", "open-topic", "host-topic", "read-reports", "decide-extension", "locate-demand",
+            "register-demand",
+            "import-demands",
+            "read-matters",
+            "handle-matter",
+            "verify-matter",
+            "assign-matter",
+            "blow-whistle",
+            "open-topic",
+            "host-topic",
+            "read-reports",
+            "decide-extension",
+            "locate-demand",
         }
     ),
     "department-officer": frozenset({"answer-whistle", "give-opinion"}),
-    "supervisor": frozenset({"read-matters", "verify-matter", "read-trace", "read-reports", "inspect", "order-rectification"}),
+    "supervisor": frozenset(
+        {"read-matters", "verify-matter", "read-trace", "read-reports", "inspect", "order-rectification"}
+    ),
     "deliberation-host": frozenset({"open-topic", "host-topic", "give-opinion", "read-matters"}),
     "expert": frozenset({"give-opinion"}),
     "system-admin": frozenset({"operate", "import-demands", "read-reports"}),
     "security-admin": frozenset({"manage-tokens"}),
     "audit-admin": frozenset({"read-trace", "read-reports"}),
-}  # fmt: skip
+}
 
 #: Every permission there is, so that a misspelt one is a start-up error and not a silent refusal.
 PERMISSIONS = frozenset().union(*ROLE_PERMISSIONS.values())

@@ -17,7 +17,9 @@ class Refusal(Exception):
     #: Stable kebab-case code that a program may match on; overridden per instance where one class serves many.
     code = "refused"
 
-    def __init__(self, what: str, *, code: str | None = None, where: str | None = None, remedy: str | None = None) -> None:
+    def __init__(
+        self, what: str, *, code: str | None = None, where: str | None = None, remedy: str | None = None
+    ) -> None:
         super().__init__(what)
         #: What is wrong, one sentence.
         self.what = what

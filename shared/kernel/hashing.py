@@ -1,6 +1,7 @@
 """Hashes: the trace's chain link, request fingerprints and link tokens. SHA-256 throughout.
 
-The chain's definition is public (docs/trace.md, deploy/examples/verify_trace.py): change it and every old trace stops verifying.
+The chain's definition is public (docs/trace.md, deploy/examples/verify_trace.py): change it and every old trace
+stops verifying.
 """
 
 from __future__ import annotations

@@ -24,14 +24,20 @@ _CONTEXT = b"gridwhistle:personal:v1"
 
 
 class CannotOpen(Exception):
-    """The sealed text was made with a key that is not configured, or was altered. Configure the key; do not discard the text."""
+    """The sealed text was made with a key that is not configured, or was altered.
+
+    Configure the key; do not discard the text.
+    """
 
 
 class Sealer:
     """Seals and opens small JSON objects."""
 
     def __init__(self, keys: Mapping[str, bytes]) -> None:
-        """`keys`: key id -> 32 bytes; the first seals. Raises Misconfigured when there is none or one is not 32 bytes."""
+        """`keys`.
+
+        Key id -> 32 bytes; the first seals. Raises Misconfigured when there is none or one is not 32 bytes.
+        """
         if not keys:
             message = "GRIDWHISTLE_CONTACT_KEYS is empty: give at least one `<id>:<base64 of 32 bytes>`"
             raise Misconfigured(message)

@@ -1,1 +1,4 @@
-"""The database half of reliability: unit of work, outbox, inbox, parking, quarantine, lease. SQLAlchemy Core; no broker, no nameko."""
+"""The database half of reliability.
+
+Unit of work, outbox, inbox, parking, quarantine, lease. SQLAlchemy Core; no broker, no nameko.
+"""

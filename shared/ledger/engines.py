@@ -1,8 +1,8 @@
 """Engines for SQLite and PostgreSQL, set up so that a commit is a promise.
 
 SQLite: WAL, synchronous=FULL, BEGIN IMMEDIATE for writers, and one process-wide lock around write transactions, so that
-green threads queue in Python instead of freezing the process in C (research A.7). PostgreSQL: psycopg2, which eventlet's
-patcher makes yield; `statement_timeout` bounds what a stuck query may cost.
+green threads queue in Python instead of freezing the process in C (research A.7). PostgreSQL: psycopg2, which
+eventlet's patcher makes yield; `statement_timeout` bounds what a stuck query may cost.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def open_engine(url: str, *, pool_size: int = 10) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(url, parsed.database)
-    engine = create_engine(
+    return create_engine(
         url,
         poolclass=QueuePool,
         pool_size=pool_size,
@@ -46,7 +46,6 @@ def open_engine(url: str, *, pool_size: int = 10) -> Engine:
             "keepalives_count": 3,
         },
     )
-    return engine
 
 
 def _sqlite(url: str, database: str | None) -> Engine:

@@ -17,12 +17,16 @@ class LeaseLost(Exception):
     """Another process leads now. Stop working; nothing of the present transaction may be committed."""
 
 
-#: SQLSTATE classes that pass by themselves: serialization and deadlock (40), insufficient resources (53), operator intervention (57).
+#: SQLSTATE classes that pass by themselves: serialization and deadlock (40), insufficient resources (53), operator
+#: intervention (57).
 _PASSING = ("40", "53", "57", "08")
 
 
 def is_transient(error: DBAPIError) -> bool:
-    """Whether a database error says "not now" and not "never": lost connections, locks, deadlocks, restarts, full disks."""
+    """Whether a database error says "not now" and not "never".
+
+    Lost connections, locks, deadlocks, restarts, full disks.
+    """
     if error.connection_invalidated or isinstance(error, InterfaceError):
         return True
     code = getattr(error.orig, "pgcode", None)

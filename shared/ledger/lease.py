@@ -1,7 +1,8 @@
 """Leases: one leader per job, fenced. A leader proves inside its own transaction that it still leads.
 
-`take` hands out a growing token; `fence` locks the lease row and raises LeaseLost when the token is not the newest, so a
-leader that was paused (SIGSTOP, a long garbage collection) and wakes up after a takeover cannot commit anything.
+`take` hands out a growing token; `fence` locks the lease row and raises LeaseLost when the token is not the
+newest, so a leader that was paused (SIGSTOP, a long garbage collection) and wakes up after a takeover cannot
+commit anything.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -54,14 +54,26 @@ def append(db: Connection, envelopes: Sequence[Envelope], created_at: datetime) 
         db.execute(insert(outbox), rows)
 
 
-def pending(db: Connection, limit: int) -> list[Pending]:
-    """The oldest unpublished rows. Selected by `published_at IS NULL`, never by position after the last one seen."""
+def pending(db: Connection, limit: int, *, without: Collection[str] = ()) -> list[Pending]:
+    """The oldest unpublished rows, but for some streams.
+
+    Selected by `published_at IS NULL`, never by position after the last one.
+    """
     query = (
-        select(outbox.c.position, outbox.c.message_id, outbox.c.stream, outbox.c.type, outbox.c.envelope, outbox.c.created_at)
+        select(
+            outbox.c.position,
+            outbox.c.message_id,
+            outbox.c.stream,
+            outbox.c.type,
+            outbox.c.envelope,
+            outbox.c.created_at,
+        )
         .where(outbox.c.published_at.is_(None))
         .order_by(outbox.c.position)
         .limit(limit)
     )
+    if without:
+        query = query.where(outbox.c.stream.not_in(without))
     return [
         Pending(
             position=row.position, message_id=row.message_id, stream=row.stream, type=row.type,
@@ -76,13 +88,13 @@ def mark_published(db: Connection, message_ids: Iterable[str], at: datetime) -> 
     ids = list(message_ids)
     if not ids:
         return 0
-    statement = update(outbox).where(outbox.c.message_id.in_(ids), outbox.c.published_at.is_(None)).values(published_at=at)
+    statement = (
+        update(outbox).where(outbox.c.message_id.in_(ids), outbox.c.published_at.is_(None)).values(published_at=at)
+    )
     return db.execute(statement).rowcount
 
 
 def backlog(db: Connection) -> tuple[int, datetime | None]:
     """How many rows wait, and when the oldest was written."""
-    row = db.execute(
-        select(func.count(), func.min(outbox.c.created_at)).where(outbox.c.published_at.is_(None))
-    ).one()
+    row = db.execute(select(func.count(), func.min(outbox.c.created_at)).where(outbox.c.published_at.is_(None))).one()
     return row[0], row[1]

@@ -1,4 +1,6 @@
-"""Quarantine: what could not be handled, with its exact bytes and the reason, until a person decides. Nothing is ever dropped.
+"""Quarantine.
+
+What could not be handled, with its exact bytes and the reason, until a person decides. Nothing is ever dropped.
 
 A quarantined event of a stream leaves a hole on purpose: its successors park, so nothing is applied out of order.
 Releasing handles it now; discarding it lets the stream go on without it.
@@ -20,14 +22,28 @@ MAX_ATTEMPTS = 5
 
 
 def hold(
-    db: Connection, *, entry_id: str, handler: str, message_id: str | None, reason: str, detail: str, body: bytes, at: datetime
+    db: Connection,
+    *,
+    entry_id: str,
+    handler: str,
+    message_id: str | None,
+    reason: str,
+    detail: str,
+    body: bytes,
+    at: datetime,
 ) -> None:
     """Set a message aside; holding the same message of the same handler again changes nothing."""
     dialect = postgresql if db.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(quarantine).values(
-        id=entry_id, handler=handler, message_id=message_id, reason=reason, detail=detail[:4_000].replace("\x00", "\\0"),
-        body=body, held_at=at, state="held",
-    )  # fmt: skip
+        id=entry_id,
+        handler=handler,
+        message_id=message_id,
+        reason=reason,
+        detail=detail[:4_000].replace("\x00", "\\0"),
+        body=body,
+        held_at=at,
+        state="held",
+    )
     db.execute(statement.on_conflict_do_nothing())
 
 
@@ -48,7 +64,10 @@ def count_failure(db: Connection, handler: str, message_id: str, error: str, at:
 def listed(db: Connection, *, state: str = "held", limit: int = 100) -> Sequence[Row[tuple[object, ...]]]:
     """Entries, oldest first."""
     return db.execute(
-        select(quarantine).where(quarantine.c.state == state).order_by(quarantine.c.held_at, quarantine.c.id).limit(limit)
+        select(quarantine)
+        .where(quarantine.c.state == state)
+        .order_by(quarantine.c.held_at, quarantine.c.id)
+        .limit(limit)
     ).all()
 
 
@@ -57,7 +76,9 @@ def entry(db: Connection, entry_id: str) -> Row[tuple[object, ...]]:
     row = db.execute(select(quarantine).where(quarantine.c.id == entry_id)).one_or_none()
     if row is None:
         message = f"no quarantine entry {entry_id}"
-        raise NotFound(message, code="unknown-quarantine-entry", where="id", remedy="List them: gridwhistle quarantine list.")
+        raise NotFound(
+            message, code="unknown-quarantine-entry", where="id", remedy="List them: gridwhistle quarantine list."
+        )
     return row
 
 
@@ -72,5 +93,7 @@ def decide(db: Connection, entry_id: str, *, state: str, by: str, why: str, at: 
 
 def held_count(db: Connection) -> int:
     """How many entries wait for a decision."""
-    count: int = db.execute(select(func.count()).select_from(quarantine).where(quarantine.c.state == "held")).scalar_one()
+    count: int = db.execute(
+        select(func.count()).select_from(quarantine).where(quarantine.c.state == "held")
+    ).scalar_one()
     return count

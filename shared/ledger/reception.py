@@ -1,9 +1,10 @@
 """Reception: from the raw bytes of a message to its effects, exactly once and in order. The one consumer boundary.
 
-    decode -> lock the stream's position -> duplicate? early? -> handler in a savepoint -> inbox, state, outbox -> COMMIT
+    decode -> lock the stream's position -> duplicate? early? -> handler in a savepoint -> inbox, state, outbox
+    -> COMMIT
 
-Used by the nameko entrypoint in full mode and by the loopback relay in embedded mode; knows neither. After it returns the
-caller may acknowledge; when it raises, nothing was committed and the message must be kept.
+Used by the nameko entrypoint in full mode and by the loopback relay in embedded mode; knows neither. After it
+returns the caller may acknowledge; when it raises, nothing was committed and the message must be kept.
 """
 
 from __future__ import annotations
@@ -65,7 +66,10 @@ class Reception:
         return self.at_hand.service
 
     def receive(self, raw: bytes) -> Outcome:
-        """Handle one message and every parked successor that it frees. Raises Transient or HandlerFailed: keep the message."""
+        """Handle one message and every parked successor that it frees.
+
+        Raises Transient or HandlerFailed: keep the message.
+        """
         try:
             envelope = envelopes.from_bytes(raw)
         except envelopes.Undecodable as error:
@@ -78,7 +82,10 @@ class Reception:
         return outcome
 
     def sweep(self) -> int:
-        """Apply parked events whose turn has come without anybody noticing; returns how many. Safe to run at any time."""
+        """Apply parked events whose turn has come without anybody noticing.
+
+        Returns how many. Safe to run at any time.
+        """
         try:
             with unit_of_work(self.at_hand) as work:
                 waiting = parking.ready(work.db, self.name, _SWEEP)
@@ -97,7 +104,9 @@ class Reception:
                     raw = parking.successor(work.db, self.name, envelope.stream, version)
             except DBAPIError as error:
                 # The message itself is done; the sweep finds what stays parked.
-                log.warning("parked successors left for the sweep", extra={"stream": envelope.stream, "error": str(error)})
+                log.warning(
+                    "parked successors left for the sweep", extra={"stream": envelope.stream, "error": str(error)}
+                )
                 return
             if raw is None:
                 return
@@ -169,7 +178,9 @@ class Reception:
 
     def _failed(self, envelope: Envelope, raw: bytes, error: Exception) -> Outcome:
         log.error(
-            "handler failed", exc_info=error, extra={"event": envelope.type, "message_id": envelope.id, "subject": envelope.subject}
+            "handler failed",
+            exc_info=error,
+            extra={"event": envelope.type, "message_id": envelope.id, "subject": envelope.subject},
         )
         try:
             with unit_of_work(self.at_hand) as work:

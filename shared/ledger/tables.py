@@ -1,4 +1,7 @@
-"""The ledger's tables. Every service's database has them beside its own, so that state, inbox and outbox commit together."""
+"""The ledger's tables.
+
+Every service's database has them beside its own, so that state, inbox and outbox commit together.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,14 @@ outbox = Table(
     Column("envelope", Bytes, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("published_at", Instant),
-    Index("ix_outbox_pending", "position", sqlite_where=text("published_at IS NULL"), postgresql_where=text("published_at IS NULL")),
+    Index(
+        "ix_outbox_pending",
+        "position",
+        sqlite_where=text("published_at IS NULL"),
+        postgresql_where=text("published_at IS NULL"),
+    ),
     Index("ux_outbox_stream", "stream", "stream_version", unique=True),
-)  # fmt: skip
+)
 
 #: Last version given out per stream; the row lock orders concurrent writers of one aggregate.
 stream_heads = Table(

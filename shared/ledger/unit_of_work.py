@@ -1,7 +1,10 @@
-"""The unit of work: one transaction in which a handler reads, decides, writes and emits. It rolls back unless committed.
+"""The unit of work.
+
+One transaction in which a handler reads, decides, writes and emits. It rolls back unless committed.
 
 Handlers see this and nothing else of the outside: the connection, the clock, ids, the actor, the pack. Events given to
-`emit` get their stream version when the work commits, under the stream's row lock, so order in the outbox is order of commits.
+`emit` get their stream version when the work commits, under the stream's row lock, so order in the outbox is
+order of commits.
 """
 
 from __future__ import annotations
@@ -81,7 +84,10 @@ class UnitOfWork:
         return self.at_hand.ids.new()
 
     def emit(self, event: Any, *, subject: str | None = None) -> None:
-        """Have an event leave when this work commits. `subject` defaults to the event's matter id, else its stream's id."""
+        """Have an event leave when this work commits.
+
+        `subject` defaults to the event's matter id, else its stream's id.
+        """
         row = registry.by_shape(type(event))
         if row.owner != self.at_hand.service:
             message = f"{self.at_hand.service} may not emit {row.name}"
@@ -93,7 +99,10 @@ class UnitOfWork:
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
-        """A savepoint: when the block raises, its writes and its emitted events are undone and the rest of the work stands."""
+        """A savepoint.
+
+        When the block raises, its writes and its emitted events are undone and the rest of the work stands.
+        """
         before = len(self._emitted)
         try:
             with self.db.begin_nested():
@@ -110,7 +119,10 @@ class UnitOfWork:
             raise Stale(message, where="If-Match", remedy="Read it again, decide anew, and send the new ETag.")
 
     def require_scope(self, unit: str | None) -> None:
-        """Raise Forbidden unless `unit` lies in the actor's unit or below. Unlocated things belong to the street and above."""
+        """Raise Forbidden unless `unit` lies in the actor's unit or below.
+
+        Unlocated things belong to the street and above.
+        """
         if self.actor is SYSTEM:
             return
         scope = self.actor.unit
@@ -120,10 +132,16 @@ class UnitOfWork:
             else self.jurisdiction.level_index(self.jurisdiction.unit(scope).level) >= self._street_index()
         ):
             message = f"{self.actor.id} may not act in {unit or 'the unlocated list'}"
-            raise Forbidden(message, code="out-of-scope", where="unit", remedy="Ask a desk whose territory includes it.")
+            raise Forbidden(
+                message, code="out-of-scope", where="unit", remedy="Ask a desk whose territory includes it."
+            )
 
     def _street_index(self) -> int:
-        return self.jurisdiction.level_index("street") if "street" in self.jurisdiction.levels else len(self.jurisdiction.levels) - 1
+        return (
+            self.jurisdiction.level_index("street")
+            if "street" in self.jurisdiction.levels
+            else len(self.jurisdiction.levels) - 1
+        )
 
     def commit(self) -> None:
         """Write the emitted events into the outbox and commit everything at once."""

@@ -57,7 +57,9 @@ class Application:
     def reception(self) -> Reception:
         """The consumer side."""
         return Reception(
-            at_hand=self.at_hand, handlers=self.definition.subscriptions, observer=self.definition.observer,
+            at_hand=self.at_hand,
+            handlers=self.definition.subscriptions,
+            observer=self.definition.observer,
             emitted=self._observe,
         )
 
@@ -106,7 +108,9 @@ class Application:
             return
         if actor is ANONYMOUS:
             message = f"{what} needs a token"
-            raise Unauthenticated(message, remedy="Send `Authorization: Bearer <token>`; `gridwhistle token` makes one.")
+            raise Unauthenticated(
+                message, remedy="Send `Authorization: Bearer <token>`; `gridwhistle token` makes one."
+            )
         message = f"{actor.id} may not {needs}"
         raise Forbidden(message, code="not-permitted", remedy="Ask someone whose role allows it.")
 
@@ -116,14 +120,16 @@ class Application:
             try:
                 return self._once(asked, loaded, content, actor, **how)
             except DBAPIError as error:
-                # A unique key that a concurrent twin took first looks like an IntegrityError once; the second try finds it.
+                # A unique key that a concurrent twin took first looks like an IntegrityError once; the second try
+                # finds it.
                 passing = is_transient(error) or isinstance(error, IntegrityError)
                 if not passing or (attempt == _TRIES and not is_transient(error)):
                     raise
                 if attempt == _TRIES:
                     message = f"the database of {self.name} does not answer"
                     raise Transient(message) from error
-            time.sleep(pause)
+            # A request waits here for a lock or a reconnection; under eventlet this yields.
+            time.sleep(pause)  # noqa: TID251
             pause *= 2
         raise AssertionError
 
@@ -161,7 +167,12 @@ class Application:
         claimed = work.db.execute(
             dialect.insert(idempotency)
             .values(
-                actor=work.actor.id, command=name, key=key, fingerprint=_fingerprint(content), reply={}, created_at=work.now
+                actor=work.actor.id,
+                command=name,
+                key=key,
+                fingerprint=_fingerprint(content),
+                reply={},
+                created_at=work.now,
             )
             .on_conflict_do_nothing()
         ).rowcount

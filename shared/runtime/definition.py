@@ -64,7 +64,10 @@ class Command:
     ),
 )  # fmt: skip
 def command(name: str, *, needs: str | None) -> Callable[[type[Shape]], type[Shape]]:
-    """Class decorator for services/*/commands.py: make the shape, and note the command's name and the permission it needs."""
+    """Class decorator for services/*/commands.py.
+
+    Make the shape, and note the command's name and the permission it needs.
+    """
     if needs is not None and needs not in PERMISSIONS:
         message = f"command {name} needs {needs!r}, which no role grants"
         raise ValueError(message)
@@ -78,7 +81,7 @@ def command(name: str, *, needs: str | None) -> Callable[[type[Shape]], type[Sha
 
 
 def commands_of(commands: ModuleType, handlers: ModuleType) -> dict[str, Command]:
-    """Pair every command of a commands module with the handler of the same name in snake case (`RegisterDemand`, `register_demand`)."""
+    """Pair every command of a commands module with its handler: `RegisterDemand` with `register_demand`."""
     found: dict[str, Command] = {}
     for shape in vars(commands).values():
         if not (isinstance(shape, type) and _METADATA in vars(shape)):
@@ -94,7 +97,8 @@ class DueWork:
     """Time-driven work that lives in the database as due rows."""
 
     name: str
-    #: Does at most `limit` due items, oldest first, in the given unit of work; returns how many it did. Safe to run twice.
+    #: Does at most `limit` due items, oldest first, in the given unit of work; returns how many it did. Safe to
+    #: run twice.
     run: Callable[[UnitOfWork, int], int]
     #: The earliest instant at which there will be something to do, or None.
     next_due: Callable[[Connection], datetime | None]

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import logging
 import re
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
+import uuid_utils
 from werkzeug import Request, Response
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
@@ -52,16 +52,20 @@ def answer(
     """Answer one request on one route; never raises."""
     correlation = correlation_id(request)
     try:
-        response = _answer(application, gatekeeper, route, request, {key: str(value) for key, value in path.items()}, correlation)
+        response = _answer(
+            application, gatekeeper, route, request, {key: str(value) for key, value in path.items()}, correlation
+        )
     except Refusal as refusal:
         response = problems.of_refusal(refusal)
     except Transient as error:
         log.warning("not available", extra={"correlation_id": correlation, "error": str(error)})
         response = problems.unavailable(f"{application.name} cannot reach its database.")
     except HTTPException as error:
-        response = problems.problem(error.code or 400, "bad-request", error.description or "The request cannot be read.")
-    except Exception as error:  # noqa: BLE001 -- the HTTP boundary: a bug must become a 500 that says nothing internal
-        log.error("request failed", exc_info=error, extra={"correlation_id": correlation, "path": request.path})
+        response = problems.problem(
+            error.code or 400, "bad-request", error.description or "The request cannot be read."
+        )
+    except Exception:  # the HTTP boundary: a bug becomes a 500 that says nothing internal
+        log.exception("request failed", extra={"correlation_id": correlation, "path": request.path})
         response = problems.internal(correlation)
     response.headers["X-Correlation-ID"] = correlation
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
@@ -71,11 +75,16 @@ def answer(
 def correlation_id(request: Request) -> str:
     """The caller's X-Correlation-ID when it is harmless, else a new one."""
     given = request.headers.get("X-Correlation-ID", "")
-    return given if _CORRELATION.fullmatch(given) else str(uuid.uuid4())
+    return given if _CORRELATION.fullmatch(given) else str(uuid_utils.uuid7())
 
 
 def _answer(
-    application: Application, gatekeeper: Gatekeeper, route: Route, request: Request, path: dict[str, str], correlation: str
+    application: Application,
+    gatekeeper: Gatekeeper,
+    route: Route,
+    request: Request,
+    path: dict[str, str],
+    correlation: str,
 ) -> Response:
     actor = gatekeeper.identify(request.headers.get("Authorization"))
     if route.command is not None:
@@ -108,7 +117,9 @@ def _answer(
     application.ask(Query(name=route.path, run=render, needs=route.needs, about=route.about), parameters, actor)
     content_type, text = held["page"]
     response = Response(text, content_type=content_type)
-    response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; img-src 'self' data:"
+    response.headers["Content-Security-Policy"] = (
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; img-src 'self' data:"
+    )
     response.headers["Referrer-Policy"] = "no-referrer"
     return response
 
@@ -139,7 +150,9 @@ def _body(request: Request) -> dict[str, Any]:
         content = json.loads(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
         message = f"The body is not UTF-8 (byte {error.start})."
-        raise Invalid(message, fields={"": [message]}, remedy="Encode the text as UTF-8 (GB18030 files: convert first).") from error
+        raise Invalid(
+            message, fields={"": [message]}, remedy="Encode the text as UTF-8 (GB18030 files: convert first)."
+        ) from error
     except (json.JSONDecodeError, RecursionError) as error:
         message = f"The body is not JSON: {error}."
         raise Invalid(message, fields={"": [message]}) from error

@@ -1,7 +1,8 @@
 """The loopback relay of embedded mode: outbox rows go straight to every bound subscription, by the same topology table.
 
-A row is marked published only when every hearer has committed. Killed at any instant and run again, it delivers the same
-rows again and the inboxes drop what was done: nothing is lost, nothing done twice. No broker is involved.
+A row is marked published only when every hearer has committed. Killed at any instant and run again, it delivers
+the same rows again and the inboxes drop what was done: nothing is lost, nothing done twice. No broker is
+involved.
 """
 
 from __future__ import annotations
@@ -76,7 +77,10 @@ class LoopbackRelay:
             except HandlerFailed:
                 continue  # counted in the ledger; at the fifth the message is quarantined and received
             except Transient as error:
-                log.warning("delivery has to wait", extra={"consumer": hearer.name, "message_id": row.message_id, "error": str(error)})
+                log.warning(
+                    "delivery has to wait",
+                    extra={"consumer": hearer.name, "message_id": row.message_id, "error": str(error)},
+                )
                 return False
             else:
                 return True

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
@@ -17,13 +17,15 @@ from shared.contracts import topology
 from shared.kernel.clock import parse_instant
 from shared.ledger.reception import Outcome
 
-disable_created_metrics()
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _LAG_SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 #: Share of an SLA clock's budget used when it stopped; 1.0 is the compliance line.
 BUDGET_SHARES = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 1.25, 1.5, 2, 3, 5)
 VERSION = "0.1.0"
+
+Made = TypeVar("Made", Counter, Gauge, Histogram)
 
 
 class ServiceMetrics:
@@ -35,14 +37,20 @@ class ServiceMetrics:
         self._made: dict[str, Counter | Gauge | Histogram] = {}
         self.gauge("build_info", "Version that runs; always 1", ("version",)).labels(service, VERSION).set(1)
         self._requests = self.counter("requests_total", "Commands by result", ("command", "result"))
-        self._request_seconds = self.histogram("request_duration_seconds", "Time a command took", ("command",), _SECONDS)
+        self._request_seconds = self.histogram(
+            "request_duration_seconds", "Time a command took", ("command",), _SECONDS
+        )
         self._handled = self.counter("events_handled_total", "Events by result", ("event", "result"))
-        self._lag = self.histogram("event_lag_seconds", "From the event's time to its handling", ("event",), _LAG_SECONDS)
+        self._lag = self.histogram(
+            "event_lag_seconds", "From the event's time to its handling", ("event",), _LAG_SECONDS
+        )
         self._emitted = self.counter("events_emitted_total", "Events committed to the outbox", ("event",))
         for row in events.all_types():
             if row.owner == service:
                 self._emitted.labels(service, row.name)
-        self._scan = self.gauge("scan_last_success_timestamp_seconds", "Last scan for due work that succeeded", ("scan",))
+        self._scan = self.gauge(
+            "scan_last_success_timestamp_seconds", "Last scan for due work that succeeded", ("scan",)
+        )
         self.outbox_pending = self.gauge("outbox_pending", "Events not yet published")
         self.outbox_age = self.gauge("outbox_oldest_age_seconds", "Age of the oldest unpublished event")
         self.parked = self.gauge("parked", "Events waiting for their predecessor")
@@ -65,12 +73,15 @@ class ServiceMetrics:
         """A histogram, likewise."""
         return self._instrument(Histogram, name, about, labels, buckets=buckets)
 
-    def _instrument(self, kind, name, about, labels, **more):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN003, ANN202
+    def _instrument(self, kind: type[Made], name: str, about: str, labels: tuple[str, ...], **more: Any) -> Made:
         if name not in self._made:
-            self._made[name] = kind(
-                f"gridwhistle_{name}", about, ("service", *labels), registry=self.registry, **more
-            )
-        return self._made[name]
+            labels = ("service", *labels)
+            self._made[name] = kind(f"gridwhistle_{name}", about, labels, registry=self.registry, **more)
+        made = self._made[name]
+        if not isinstance(made, kind):
+            message = f"metric {name} is a {type(made).__name__}, not a {kind.__name__}"
+            raise TypeError(message)
+        return made
 
     def request(self, command: str, result: str, seconds: float) -> None:
         """Count a command."""
@@ -98,5 +109,5 @@ class ServiceMetrics:
 
     def render(self) -> bytes:
         """The OpenMetrics text."""
-        text: bytes = generate_openmetrics(self.registry)
+        text: bytes = generate_openmetrics(self.registry)  # type: ignore[no-untyped-call]
         return text

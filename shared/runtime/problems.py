@@ -17,7 +17,13 @@ _RETRY_AFTER_S = 5
 
 def problem(status: int, code: str, detail: str, **more: Any) -> Response:
     """A problem answer."""
-    body = {"type": _TYPE_PREFIX + code, "title": code.replace("-", " "), "status": status, "code": code, "detail": detail}
+    body = {
+        "type": _TYPE_PREFIX + code,
+        "title": code.replace("-", " "),
+        "status": status,
+        "code": code,
+        "detail": detail,
+    }
     body |= {key: value for key, value in more.items() if value is not None}
     text = json.dumps(body, ensure_ascii=False).encode("utf-8", errors="replace")
     response = Response(text, status=status, content_type=CONTENT_TYPE)
@@ -38,7 +44,9 @@ def of_refusal(refusal: Refusal) -> Response:
 
 def unavailable(detail: str) -> Response:
     """The answer while a database or broker is away: nothing was stored, come back."""
-    response = problem(503, "temporarily-unavailable", detail, remedy="Nothing was stored. Send it again in a few seconds.")
+    response = problem(
+        503, "temporarily-unavailable", detail, remedy="Nothing was stored. Send it again in a few seconds."
+    )
     response.headers["Retry-After"] = str(_RETRY_AFTER_S)
     return response
 

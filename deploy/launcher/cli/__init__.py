@@ -1,7 +1,10 @@
-"""The command `gridwhistle`. One module per command, loaded only when called, so that `--help` is quick and nothing
+"""The command `gridwhistle`.
+
+One module per command, loaded only when called, so that `--help` is quick and nothing
 imports a service it does not need.
 
-Exit codes: 0 done, 1 refused or failed with a clear message, 2 usage. Every command that a program may read has `--json`.
+Exit codes: 0 done, 1 refused or failed with a clear message, 2 usage. Every command that a program may read has
+`--json`.
 """
 
 from __future__ import annotations

@@ -15,11 +15,15 @@ ROUTES: tuple[Route, ...] = (
     Route(
         method="GET",
         path="/api/v1/status/<code>",
-        query=Query(name="intake.status", run=views.status, needs=None, about="Where a demand stands, by tracking code"),
+        query=Query(
+            name="intake.status", run=views.status, needs=None, about="Where a demand stands, by tracking code"
+        ),
     ),
     Route(
         method="GET",
         path="/api/v1/unlocated",
-        query=Query(name="intake.unlocated", run=views.unlocated, needs="locate-demand", about="Matters in no grid yet"),
+        query=Query(
+            name="intake.unlocated", run=views.unlocated, needs="locate-demand", about="Matters in no grid yet"
+        ),
     ),
 )
