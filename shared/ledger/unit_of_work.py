@@ -9,7 +9,7 @@ order of commits.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +50,8 @@ class Surroundings:
     data_dir: Path = Path("var")
     #: `smtp://user:password@host:port`, or empty.
     smtp_url: str = ""
+    #: When there will be due work, told by the service's definition; for the operations endpoint.
+    next_due: Callable[[Connection], datetime | None] | None = None
 
 
 @dataclass(kw_only=True)

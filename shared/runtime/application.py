@@ -260,8 +260,7 @@ class Application:
     def next_due(self) -> datetime | None:
         """The earliest instant at which `run_due` will find something."""
         with look_only(self.at_hand) as work:
-            instants = [due.next_due(work.db) for due in self.definition.due_work]
-        return min((instant for instant in instants if instant is not None), default=None)
+            return self.definition.next_due(work.db)
 
 
 def _fingerprint(content: Any) -> str:

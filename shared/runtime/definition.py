@@ -154,3 +154,8 @@ class ServiceDefinition:
     observe: Callable[[Any, ServiceMetrics], None] | None = None
     #: Called at a scrape to refresh domain gauges from the database.
     refresh: Callable[[UnitOfWork, ServiceMetrics], None] | None = None
+
+    def next_due(self, db: Connection) -> datetime | None:
+        """The earliest instant at which there will be due work, or None."""
+        instants = [due.next_due(db) for due in self.due_work]
+        return min((instant for instant in instants if instant is not None), default=None)

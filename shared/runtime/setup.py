@@ -51,6 +51,7 @@ def application_of(
         public_url=settings.public_url,
         data_dir=settings.data_dir,
         smtp_url=settings.smtp_url,
+        next_due=definition.next_due,
     )
     application = Application(
         definition=definition,
