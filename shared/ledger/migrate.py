@@ -1,0 +1,133 @@
+"""Bringing a service's database to the release's state.
+
+Any number of processes may do it at once: one works, the others wait. The whole upgrade is one transaction on
+both databases, so a process that dies half-way leaves nothing half-made. Never goes back: a mistake is mended by a
+further revision.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import psycopg2.errors
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, MetaData, create_engine, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from shared.kernel.errors import Misconfigured
+from shared.ledger.engines import reading, writing
+from shared.ledger.errors import Transient, is_transient
+
+_SCRIPTS = Path(__file__).with_name("scripts")
+#: First half of the advisory lock's key: "GRWH".
+_LOCK_SPACE = 0x47525748
+#: PostgreSQL: there is no such database / somebody else made it in this moment.
+_NO_DATABASE, _DUPLICATE = "3D000", ("42P04", "23505")
+
+
+class Migratable(Protocol):
+    """What of a service definition is needed here."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102 -- the service's name
+    @property
+    def tables(self) -> MetaData: ...  # noqa: D102 -- its own tables
+    @property
+    def migrations(self) -> Path: ...  # noqa: D102 -- the folder of its revisions
+
+
+def migrate(engine: Engine, definition: Migratable) -> tuple[str, ...]:
+    """Apply what is missing; returns the revisions applied, oldest first.
+
+    Makes a PostgreSQL database that is not there.
+    Raises Transient while the database is away, Misconfigured when it may not be made.
+    """
+    try:
+        _make_database(engine)
+        with writing(engine) as db, _alone(db, definition.name):
+            before = _missing(db, definition)
+            if before:
+                command.upgrade(_config(definition, db), "heads")
+            db.commit()
+    except DBAPIError as error:
+        if is_transient(error):
+            message = f"the database of {definition.name} does not answer: {error.orig}"
+            raise Transient(message) from error
+        raise
+    return before
+
+
+def pending(engine: Engine, definition: Migratable) -> tuple[str, ...]:
+    """Revisions not yet applied, oldest first; empty when the database is ready. Raises Transient."""
+    try:
+        with reading(engine) as db:
+            return _missing(db, definition)
+    except DBAPIError as error:
+        if is_transient(error):
+            message = f"the database of {definition.name} does not answer: {error.orig}"
+            raise Transient(message) from error
+        raise
+
+
+def _config(definition: Migratable, db: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS))
+    config.set_main_option("version_locations", str(definition.migrations))
+    config.set_main_option("path_separator", "newline")
+    config.attributes["connection"] = db
+    return config
+
+
+def _missing(db: Connection, definition: Migratable) -> tuple[str, ...]:
+    scripts = ScriptDirectory.from_config(_config(definition))
+    applied = MigrationContext.configure(db).get_current_heads()
+    done = {script.revision for head in applied for script in scripts.iterate_revisions(head, "base")}
+    return tuple(script.revision for script in reversed(list(scripts.walk_revisions())) if script.revision not in done)
+
+
+@contextmanager
+def _alone(db: Connection, service: str) -> Iterator[None]:
+    """Hold the right to migrate until the transaction ends; SQLite's BEGIN IMMEDIATE is such a right already."""
+    if db.dialect.name == "postgresql":
+        key = {"space": _LOCK_SPACE, "service": zlib.crc32(service.encode()) & 0x7FFFFFFF}
+        db.execute(text("SELECT pg_advisory_xact_lock(:space, :service)"), key)
+    else:
+        db.execute(text("SELECT 1"))
+    yield
+
+
+def _make_database(engine: Engine) -> None:
+    if engine.dialect.name != "postgresql":
+        return
+    try:
+        engine.connect().close()
+    except DBAPIError as error:
+        # libpq gives no SQLSTATE for a refused start of a session; the text is all there is.
+        if getattr(error.orig, "pgcode", None) != _NO_DATABASE and "does not exist" not in str(error.orig):
+            raise
+        _create_database(engine)
+
+
+def _create_database(engine: Engine) -> None:
+    name = engine.url.database or ""
+    server = create_engine(engine.url.set(database="postgres"), poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    try:
+        with server.connect() as db:
+            db.execute(text(f"CREATE DATABASE \"{name}\" ENCODING 'UTF8' TEMPLATE template0"))
+    except DBAPIError as error:
+        if getattr(error.orig, "pgcode", None) in _DUPLICATE:
+            return
+        if isinstance(error.orig, psycopg2.errors.InsufficientPrivilege):
+            message = f"there is no database {name!r} and this user may not make it; an administrator must"
+            raise Misconfigured(message) from error
+        raise
+    finally:
+        server.dispose()

@@ -1,0 +1,97 @@
+"""The ledger's tables as each release shipped them: frozen DDL that every service's first migration calls.
+
+Never edited once released; a change to shared/ledger/tables.py adds a new function here and a revision in each service.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Column, Integer, String, Text, text
+
+from shared.ledger.types import Bytes, Document, Id, Instant, Position
+
+
+def create_ledger_0001(op: Any) -> None:
+    """Outbox, inbox, parking, quarantine, leases, idempotency (release 0.1.0). `op` is `alembic.op`."""
+    op.create_table(
+        "outbox",
+        Column("position", Position, primary_key=True, autoincrement=True),
+        Column("message_id", Id, nullable=False, unique=True),
+        Column("stream", String(300), nullable=False),
+        Column("stream_version", Integer, nullable=False),
+        Column("type", Id, nullable=False),
+        Column("envelope", Bytes, nullable=False),
+        Column("created_at", Instant, nullable=False),
+        Column("published_at", Instant),
+    )
+    pending = text("published_at IS NULL")
+    op.create_index("ix_outbox_pending", "outbox", ["position"], sqlite_where=pending, postgresql_where=pending)
+    op.create_index("ux_outbox_stream", "outbox", ["stream", "stream_version"], unique=True)
+    op.create_table(
+        "stream_heads",
+        Column("stream", String(300), primary_key=True),
+        Column("version", Integer, nullable=False),
+    )
+    op.create_table(
+        "inbox",
+        Column("handler", String(100), primary_key=True),
+        Column("message_id", Id, primary_key=True),
+        Column("handled_at", Instant, nullable=False),
+    )
+    op.create_index("ix_inbox_handled_at", "inbox", ["handled_at"])
+    op.create_table(
+        "stream_positions",
+        Column("handler", String(100), primary_key=True),
+        Column("stream", String(300), primary_key=True),
+        Column("version", Integer, nullable=False),
+    )
+    op.create_table(
+        "parked",
+        Column("handler", String(100), primary_key=True),
+        Column("stream", String(300), primary_key=True),
+        Column("stream_version", Integer, primary_key=True),
+        Column("message_id", Id, nullable=False),
+        Column("envelope", Bytes, nullable=False),
+        Column("parked_at", Instant, nullable=False),
+    )
+    op.create_table(
+        "failures",
+        Column("handler", String(100), primary_key=True),
+        Column("message_id", Id, primary_key=True),
+        Column("attempts", Integer, nullable=False),
+        Column("last_error", Text, nullable=False),
+        Column("last_at", Instant, nullable=False),
+    )
+    op.create_table(
+        "quarantine",
+        Column("id", Id, primary_key=True),
+        Column("handler", String(100), nullable=False),
+        Column("message_id", Id),
+        Column("reason", String(60), nullable=False),
+        Column("detail", Text, nullable=False),
+        Column("body", Bytes, nullable=False),
+        Column("held_at", Instant, nullable=False),
+        Column("state", String(20), nullable=False),
+        Column("decided_by", Id),
+        Column("decided_why", Text),
+        Column("decided_at", Instant),
+    )
+    op.create_index("ux_quarantine_message", "quarantine", ["handler", "message_id"], unique=True)
+    op.create_table(
+        "leases",
+        Column("name", String(100), primary_key=True),
+        Column("holder", Id, nullable=False),
+        Column("token", Integer, nullable=False),
+        Column("expires_at", Instant, nullable=False),
+    )
+    op.create_table(
+        "idempotency",
+        Column("actor", Id, primary_key=True),
+        Column("command", String(100), primary_key=True),
+        Column("key", Id, primary_key=True),
+        Column("fingerprint", String(64), nullable=False),
+        Column("reply", Document, nullable=False),
+        Column("created_at", Instant, nullable=False),
+    )
+    op.create_index("ix_idempotency_created_at", "idempotency", ["created_at"])
