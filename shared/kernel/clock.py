@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 
 class Clock(Protocol):
@@ -98,3 +99,25 @@ def parse_instant(text: str) -> datetime:
         message = f"{text!r} has no UTC offset"
         raise ValueError(message)
     return instant.astimezone(UTC)
+
+
+#: Ways in which other systems' files write a time, after RFC 3339 itself.
+_LOCAL_FORMS = ("%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y/%m/%d", "%Y.%m.%d %H:%M", "%Y年%m月%d日 %H:%M", "%Y年%m月%d日")
+
+
+def parse_local_instant(text: str, zone: ZoneInfo) -> datetime:
+    """Read a time of another system's file; without an offset it is meant in `zone`. Raises ValueError."""
+    instant: datetime | None = None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        for form in _LOCAL_FORMS:
+            try:
+                instant = datetime.strptime(text, form)  # noqa: DTZ007 -- the zone is put on below
+            except ValueError:
+                continue
+            break
+    if instant is None:
+        message = "not a time; expected such as 2026-11-22T09:30:00+08:00 or 2026/11/22 09:30"
+        raise ValueError(message)
+    return (instant if instant.tzinfo is not None else instant.replace(tzinfo=zone)).astimezone(UTC)
