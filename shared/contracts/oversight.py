@@ -42,3 +42,15 @@ class ReportPublished:
     period_to: datetime = instant()
     digest: str = ident(about="SHA-256 of the report's JSON")
     published_by: str = ident()
+
+
+@event("oversight.inspection-recorded", stream="inspection", key="inspection_id")
+class InspectionRecorded:
+    """Somebody looked, on site or through a camera, and wrote down what they found 巡查 (J6)."""
+
+    inspection_id: str = ident()
+    matter_id: str = ident()
+    kind: str = choice("on-site", "cloud")
+    finding: str = text(maximum=4_000)
+    passed: bool = flag(about="What was found is as it should be")
+    inspected_by: str = ident()
