@@ -65,9 +65,7 @@ def one_of(*known: str) -> Callable[[str], None]:
 
 def at_least(minimum: float, maximum: float | None = None, *, above: bool = False) -> Callable[[float], None]:
     """Return a validator for numbers from `minimum` (above it with `above`) to `maximum`."""
-    span = f"{'above' if above else 'at least'} {minimum}" + (
-        f" and at most {maximum}" if maximum is not None else ""
-    )
+    span = f"{'above' if above else 'at least'} {minimum}" + (f" and at most {maximum}" if maximum is not None else "")
 
     def check(value: float) -> None:
         low = value <= minimum if above else value < minimum
@@ -123,14 +121,10 @@ class Names(_Value[Label]):
     def _read(self, value: object) -> Label:
         parts = {"zh": value} if isinstance(value, str) else value
         if not isinstance(parts, Mapping) or "zh" not in parts or set(parts) - {"zh", "en"}:
-            raise refuse(
-                f"{value!r} is not a name", "not-a-name", "write {zh: 中文, en: English}; en may be left out"
-            )
+            raise refuse(f"{value!r} is not a name", "not-a-name", "write {zh: 中文, en: English}; en may be left out")
         texts = {key: text for key, text in parts.items() if isinstance(text, str) and text.strip()}
         if len(texts) != len(parts):
-            raise refuse(
-                f"{value!r} has a part that is not text", "not-a-name", "write {zh: 中文, en: English}"
-            )
+            raise refuse(f"{value!r} has a part that is not text", "not-a-name", "write {zh: 中文, en: English}")
         return Label(texts["zh"], texts.get("en", texts["zh"]))
 
 
@@ -189,9 +183,7 @@ class Clocks(_Value[dict[str, Target]]):
 
     def _read(self, value: object) -> dict[str, Target]:
         if not isinstance(value, Mapping) or not value:
-            raise refuse(
-                f"{value!r} holds no clocks", "wrong-type", "write {accept: {working: 1h}, resolve: …}"
-            )
+            raise refuse(f"{value!r} holds no clocks", "wrong-type", "write {accept: {working: 1h}, resolve: …}")
         clocks: dict[str, Target] = {}
         wrong = {}
         for kind, target in value.items():
@@ -229,9 +221,7 @@ class Flag(_Value[bool]):
 
     def _read(self, value: object) -> bool:
         if not isinstance(value, bool):
-            raise refuse(
-                f"{value!r} is neither true nor false", "wrong-type", "write true or false, without quotes"
-            )
+            raise refuse(f"{value!r} is neither true nor false", "wrong-type", "write true or false, without quotes")
         return value
 
 

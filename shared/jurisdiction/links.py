@@ -69,16 +69,12 @@ def _level_names(draft: Draft) -> tuple[str, ...] | None:
     return None if draft.jurisdiction is None else draft.jurisdiction.get("levels")
 
 
-def _known(
-    value: str | None, known: Iterable[str] | None, file: str, path: str, noun: str
-) -> Iterator[Problem]:
+def _known(value: str | None, known: Iterable[str] | None, file: str, path: str, noun: str) -> Iterator[Problem]:
     if value is None or known is None:
         return
     names = sorted(known)
     if value not in names:
-        yield Problem(
-            f"unknown-{noun}", file, path, f"there is no {noun} {value!r}", closest(value, names[:40])
-        )
+        yield Problem(f"unknown-{noun}", file, path, f"there is no {noun} {value!r}", closest(value, names[:40]))
 
 
 def _levels(draft: Draft) -> Iterator[Problem]:
@@ -86,20 +82,14 @@ def _levels(draft: Draft) -> Iterator[Problem]:
     if levels is None:
         return
     if not levels:
-        yield Problem(
-            "empty", "jurisdiction.yaml", "levels", "the ladder has no level", "name at least one level"
-        )
+        yield Problem("empty", "jurisdiction.yaml", "levels", "the ladder has no level", "name at least one level")
     for index, level in enumerate(levels):
         path = f"levels[{index}]"
         if level in {DEPARTMENT, GROUP}:
             what = f"{level} is not a level of the ladder"
-            yield Problem(
-                "reserved-level", "jurisdiction.yaml", path, what, "remove it: such units stand beside it"
-            )
+            yield Problem("reserved-level", "jurisdiction.yaml", path, what, "remove it: such units stand beside it")
         if level in levels[:index]:
-            yield Problem(
-                "duplicate-id", "jurisdiction.yaml", path, f"the level {level} stands twice", "keep one"
-            )
+            yield Problem("duplicate-id", "jurisdiction.yaml", path, f"the level {level} stands twice", "keep one")
 
 
 def _doubles(draft: Draft) -> Iterator[Problem]:
@@ -144,9 +134,7 @@ def _staff_links(draft: Draft) -> Iterator[Problem]:
         if item.value is not None:
             yield from _known(item.value.unit, known, "staff.yaml", f"{item.place}.unit", "unit")
             if not item.value.roles:
-                yield Problem(
-                    "empty", "staff.yaml", f"{item.place}.roles", "there is no role", "give at least one"
-                )
+                yield Problem("empty", "staff.yaml", f"{item.place}.roles", "there is no role", "give at least one")
 
 
 def _category_links(draft: Draft) -> Iterator[Problem]:

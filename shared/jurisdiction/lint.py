@@ -66,9 +66,7 @@ def _parent_levels(jurisdiction: Jurisdiction) -> Iterator[Finding]:
 
 def _unreachable_levels(jurisdiction: Jurisdiction) -> Iterator[Finding]:
     with_units = [
-        level
-        for level in jurisdiction.levels
-        if any(unit.level == level for unit in jurisdiction.units.values())
+        level for level in jurisdiction.levels if any(unit.level == level for unit in jurisdiction.units.values())
     ]
     lowest = with_units[0] if with_units else None
     reached = {
@@ -83,9 +81,7 @@ def _unreachable_levels(jurisdiction: Jurisdiction) -> Iterator[Finding]:
         why = f"no unit of the level {lowest} has one above it" if level in with_units else "it has no unit"
         remedy = "add a unit of it above the others, or remove the level"
         what = f"no matter can reach the level {level}: {why}"
-        yield Finding(
-            "level-unreachable", Severity.ERROR, "jurisdiction.yaml", f"levels.{level}", what, remedy
-        )
+        yield Finding("level-unreachable", Severity.ERROR, "jurisdiction.yaml", f"levels.{level}", what, remedy)
 
 
 def _unstaffed(jurisdiction: Jurisdiction) -> Iterator[Finding]:
@@ -116,9 +112,7 @@ def _shared_places(jurisdiction: Jurisdiction) -> Iterator[Finding]:
         if len(units) > 1:
             what = f"{place} belongs to {', '.join(units)}, so an address there is located in none of them"
             remedy = "keep the fragment in one unit, or make both longer"
-            yield Finding(
-                "place-shared", Severity.WARNING, "units.yaml", f"units.{units[1]}.places", what, remedy
-            )
+            yield Finding("place-shared", Severity.WARNING, "units.yaml", f"units.{units[1]}.places", what, remedy)
 
 
 def _category_departments(jurisdiction: Jurisdiction) -> Iterator[Finding]:

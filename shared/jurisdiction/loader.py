@@ -72,9 +72,7 @@ def find(name_or_path: str | Path, folder: Path | None = None) -> Path:
             return candidate
     there = [] if folder is None else sorted(path.parent.name for path in folder.glob("*/jurisdiction.yaml"))
     known = (
-        f"the packs there are: {', '.join(there)}"
-        if there
-        else "give the path of a folder with a jurisdiction.yaml"
+        f"the packs there are: {', '.join(there)}" if there else "give the path of a folder with a jurisdiction.yaml"
     )
     raise PackNotFound(f"There is no jurisdiction pack {str(name_or_path)!r}; {known}.")
 
@@ -148,15 +146,11 @@ def _mapping(value: object, file: str, kind: Schema, problems: list[Problem]) ->
         return {**valid, "": True}
 
 
-def _items(
-    value: object, file: str, at: str, kind: Schema, problems: list[Problem]
-) -> list[Item[Any]] | None:
+def _items(value: object, file: str, at: str, kind: Schema, problems: list[Problem]) -> list[Item[Any]] | None:
     if value is None and at:
         return None
     if not isinstance(value, list):
-        problems.append(
-            Problem("wrong-type", file, at, "it is not a list", "write `- …` items, or [] for none")
-        )
+        problems.append(Problem("wrong-type", file, at, "it is not a list", "write `- …` items, or [] for none"))
         return None
     items: list[Item[Any]] = []
     for index, raw in enumerate(value):
@@ -198,17 +192,13 @@ def _problem(message: object, file: str, at: str, kind: Schema) -> Problem:
         return Problem("missing-field", file, at, "it is missing", f"add {field}")
     if text.startswith("Field may not be null"):
         return Problem("missing-field", file, at, "it is empty", f"give {field} a value")
-    return Problem("wrong-type", file, at, text.rstrip("."), "write it as docs/packs describe")
+    remedy = "write a list: [one, two]" if "list" in text else "write a mapping: {name: value}"
+    return Problem("wrong-type", file, at, text.rstrip("."), remedy)
 
 
 def _calendar(draft: Draft, problems: list[Problem]) -> WorkingCalendar | None:
     """Return the pack's working calendar: the national table with the town's own days."""
-    if (
-        draft.calendar is None
-        or draft.jurisdiction is None
-        or "" in draft.calendar
-        or "" in draft.jurisdiction
-    ):
+    if draft.calendar is None or draft.jurisdiction is None or "" in draft.calendar or "" in draft.jurisdiction:
         return None
     national = national_days(draft.calendar["national"])
     off, makeup = set(draft.calendar["extra_days_off"]), set(draft.calendar["extra_makeup_days"])
@@ -231,9 +221,7 @@ def _calendar(draft: Draft, problems: list[Problem]) -> WorkingCalendar | None:
             version=f"{national.version}+{draft.jurisdiction['name']}.{draft.jurisdiction['version']}",
         )
     except InvalidCalendar as error:
-        file, path = (
-            ("jurisdiction.yaml", "timezone") if error.where == "timezone" else ("calendar.yaml", error.where)
-        )
+        file, path = ("jurisdiction.yaml", "timezone") if error.where == "timezone" else ("calendar.yaml", error.where)
         problems.append(Problem(error.code, file, path, error.what, error.remedy))
         return None
 

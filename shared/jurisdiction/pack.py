@@ -245,9 +245,7 @@ class Jurisdiction:
         for category in self.categories.values():
             words = {word for word in map(fold, category.words) if word in folded}
             # 电梯 inside 电梯困人 says nothing new.
-            lengths = [
-                len(word) for word in words if not any(word != other and word in other for other in words)
-            ]
+            lengths = [len(word) for word in words if not any(word != other and word in other for other in words)]
             score = (sum(lengths), max(lengths, default=0))
             if score > best_score:
                 best, best_score = category, score
@@ -269,9 +267,7 @@ class Jurisdiction:
         suggestion = self._suggest(text)
         suggested = None if suggestion is None else suggestion.id
         category = inputs.category or suggested
-        return _Case(
-            inputs, text, suggested, category, frozenset(self.category_path(category) if category else ())
-        )
+        return _Case(inputs, text, suggested, category, frozenset(self.category_path(category) if category else ()))
 
     @staticmethod
     def _matches(when: When, case: _Case) -> list[str] | None:

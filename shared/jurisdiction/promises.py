@@ -54,9 +54,7 @@ def _kinds(one: ResponseClass) -> Iterator[Finding]:
         if kind not in CLOCK_KINDS:
             path = f"classes.{one.id}.clocks.{kind}"
             what = f"no service starts a clock of the kind {kind}"
-            yield Finding(
-                "clock-kind-unknown", Severity.ERROR, "policy.yaml", path, what, f"use one of: {known}"
-            )
+            yield Finding("clock-kind-unknown", Severity.ERROR, "policy.yaml", path, what, f"use one of: {known}")
     if "resolve" not in one.clocks:
         yield Finding(
             "class-without-resolve",

@@ -31,9 +31,7 @@ class _StrictLoader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, Hashable):
-                raise yaml.constructor.ConstructorError(
-                    None, None, "a key must be a word", key_node.start_mark
-                )
+                raise yaml.constructor.ConstructorError(None, None, "a key must be a word", key_node.start_mark)
             if key in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key!r} stands twice", key_node.start_mark
@@ -54,9 +52,7 @@ for _tag, _pattern, _first in (
     ("float", r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?", "-+.0123456789"),
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
 ):
-    _StrictLoader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first)
-    )
+    _StrictLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first))
 _StrictLoader.add_constructor("tag:yaml.org,2002:int", _integer)
 
 
@@ -70,9 +66,7 @@ def parse(content: bytes, file: str) -> tuple[Any, Problem | None]:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        return None, Problem(
-            "not-utf-8", file, f"line {line}", "it is not UTF-8 text", "save the file as UTF-8"
-        )
+        return None, Problem("not-utf-8", file, f"line {line}", "it is not UTF-8 text", "save the file as UTF-8")
     try:
         return yaml.load(text, Loader=_StrictLoader), None  # noqa: S506 (a SafeLoader)
     except yaml.MarkedYAMLError as error:

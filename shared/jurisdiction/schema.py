@@ -129,9 +129,7 @@ class TemplateSchema(Schema):
 
 def _rising_shares(shares: list[float]) -> None:
     if any(not 0 < share < 1 for share in shares) or sorted(set(shares)) != shares:
-        raise refuse(
-            f"{shares} does not rise between 0 and 1", "out-of-range", "write rising shares, e.g. [0.5, 0.8]"
-        )
+        raise refuse(f"{shares} does not rise between 0 and 1", "out-of-range", "write rising shares, e.g. [0.5, 0.8]")
 
 
 class ResponseClassSchema(Schema):
@@ -201,9 +199,7 @@ class EscalationSchema(Schema):
     on_breach = Several(Ident(), load_default=Escalation().on_breach)
     reasons = Several(Ident(), load_default=Escalation().reasons)
     after_returns = Number(whole=True, load_default=Escalation().after_returns, validate=at_least(1, 20))
-    authority_limits = fields.Dict(
-        keys=Ident(), values=Number(whole=True, validate=at_least(0)), load_default=dict
-    )
+    authority_limits = fields.Dict(keys=Ident(), values=Number(whole=True, validate=at_least(0)), load_default=dict)
 
     @post_load
     def make(self, data: dict[str, Any], **_: object) -> Escalation:

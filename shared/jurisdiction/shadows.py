@@ -48,10 +48,7 @@ def covers(earlier: When, later: When, parents: Callable[[str], tuple[str, ...]]
         _covers_words(earlier, later)
         and (
             not earlier.categories
-            or (
-                bool(later.categories)
-                and all(set(parents(one)) & set(earlier.categories) for one in later.categories)
-            )
+            or (bool(later.categories) and all(set(parents(one)) & set(earlier.categories) for one in later.categories))
         )
         and _within(later.asker, earlier.asker)
         and _within(later.channels, earlier.channels)
@@ -63,8 +60,7 @@ def _covers_words(earlier: When, later: When) -> bool:
     any_words, all_words = _folded(later.any_words), _folded(later.all_words)
     # A text that holds a word holds every part of it: 电梯困人 implies 电梯.
     sure = all(
-        any(part in word for word in all_words) or _in_each(part, any_words)
-        for part in _folded(earlier.all_words)
+        any(part in word for word in all_words) or _in_each(part, any_words) for part in _folded(earlier.all_words)
     )
     wanted = _folded(earlier.any_words)
     some = any(part in word for part in wanted for word in all_words)

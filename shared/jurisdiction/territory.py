@@ -105,12 +105,7 @@ class Person:
 
     def handling_rank(self) -> int | None:
         """Return the place in the order of who is asked first; None for those who do not handle matters."""
-        ranks = [
-            rank
-            for rank, ending in enumerate(HANDLING_ENDINGS)
-            for role in self.roles
-            if role.endswith(ending)
-        ]
+        ranks = [rank for rank, ending in enumerate(HANDLING_ENDINGS) for role in self.roles if role.endswith(ending)]
         return min(ranks, default=None)
 
 

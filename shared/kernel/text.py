@@ -50,9 +50,7 @@ def fold(text: str) -> str:
 def squeeze(text: str) -> str:
     """Return the folded text without punctuation and white space."""
     return "".join(
-        sign
-        for sign in fold(text)
-        if unicodedata.category(sign)[0] not in _WORDLESS and sign not in _SELECTORS
+        sign for sign in fold(text) if unicodedata.category(sign)[0] not in _WORDLESS and sign not in _SELECTORS
     )
 
 

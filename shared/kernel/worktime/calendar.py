@@ -87,15 +87,11 @@ class WorkingCalendar:
         try:
             zone = ZoneInfo(timezone)
         except (ZoneInfoNotFoundError, ValueError) as error:
-            raise InvalidCalendar(
-                "timezone", f"{timezone!r} is unknown", "use a name like Asia/Shanghai"
-            ) from error
+            raise InvalidCalendar("timezone", f"{timezone!r} is unknown", "use a name like Asia/Shanghai") from error
         days = parse_week(week)
         off, makeup = frozenset(days_off), frozenset(makeup_days)
         if both := sorted(off & makeup):
-            raise InvalidCalendar(
-                "makeup_days", f"{both[0]} is also a day off", "remove it from one of the two"
-            )
+            raise InvalidCalendar("makeup_days", f"{both[0]} is also a day off", "remove it from one of the two")
         if covered_from > covered_until:
             raise InvalidCalendar("covered_from", f"it is after {covered_until}", "exchange the two dates")
         typical = next(hours for hours in days if hours)

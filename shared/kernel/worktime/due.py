@@ -54,9 +54,7 @@ class Due:
     steps: tuple[Step, ...]
 
 
-def compute(
-    calendar: WorkingCalendar, start: datetime, target: Target, pauses: Sequence[Pause], share: float
-) -> Due:
+def compute(calendar: WorkingCalendar, start: datetime, target: Target, pauses: Sequence[Pause], share: float) -> Due:
     """Return the instant at which `share` of the target is used up. Raises as `WorkingCalendar.due` does."""
     if not 0 < share <= _LARGEST_SHARE:
         raise ValueError(f"share is {share!r}: give a part of the budget above 0, e.g. 0.5, 1.0 or 2.0")
@@ -72,9 +70,7 @@ def compute(
     if target.kind is TargetKind.WORKING:
         opened = calendar.next_opening(start)
         if opened > start:
-            steps.append(
-                Step("opened", opened, "工作时间外,下次上班起算", "outside hours: counted from the opening")
-            )
+            steps.append(Step("opened", opened, "工作时间外,下次上班起算", "outside hours: counted from the opening"))
         budget = round(target.seconds * share * _SECOND)
         value, moved = run(calendar, start, start, lambda table: table.worked(begin) + budget, standing)
         length = format_duration(target.seconds, days=False)
@@ -166,9 +162,7 @@ def _period_end(calendar: WorkingCalendar, start: datetime, target: Target) -> t
     return close, steps
 
 
-def _working_day_end(
-    calendar: WorkingCalendar, start: datetime, target: Target
-) -> tuple[datetime, list[Step]]:
+def _working_day_end(calendar: WorkingCalendar, start: datetime, target: Target) -> tuple[datetime, list[Step]]:
     arrival = calendar.local_date(start)
     cutoff = target.cutoff
     late = cutoff is not None and start > calendar.instant(
@@ -187,11 +181,7 @@ def _working_day_end(
         )
     close = calendar.close(calendar.working_date(arrival, target.days))
     zh = "当日下班前" if target.days == 0 else f"其后第 {target.days} 个工作日下班前"
-    en = (
-        "close of the day of arrival"
-        if target.days == 0
-        else f"close of working day {target.days} after arrival"
-    )
+    en = "close of the day of arrival" if target.days == 0 else f"close of working day {target.days} after arrival"
     return close, [*steps, Step("promised", close, zh, en)]
 
 

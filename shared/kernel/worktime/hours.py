@@ -61,16 +61,12 @@ def parse_hours(pairs: object, where: str) -> Hours:
 
 def _pair(pair: object, where: str) -> tuple[int, int]:
     times = (
-        []
-        if isinstance(pair, str) or not isinstance(pair, Iterable)
-        else [parse_time(part, where) for part in pair]
+        [] if isinstance(pair, str) or not isinstance(pair, Iterable) else [parse_time(part, where) for part in pair]
     )
     match times:
         case [opening, closing] if opening < closing:
             return opening, closing
-    raise InvalidCalendar(
-        where, f"{pair!r} is not an opening and a later closing time", 'write ["09:00", "12:00"]'
-    )
+    raise InvalidCalendar(where, f"{pair!r} is not an opening and a later closing time", 'write ["09:00", "12:00"]')
 
 
 def parse_week(week: object) -> tuple[Hours, ...]:
@@ -79,9 +75,7 @@ def parse_week(week: object) -> tuple[Hours, ...]:
         raise InvalidCalendar("week", "it is not a mapping", 'write {mon: [["09:00", "17:00"]], …}')
     for name in week:
         if name not in WEEKDAYS:
-            raise InvalidCalendar(
-                f"week.{name}", "there is no such day", f"the days are {', '.join(WEEKDAYS)}"
-            )
+            raise InvalidCalendar(f"week.{name}", "there is no such day", f"the days are {', '.join(WEEKDAYS)}")
     days = tuple(parse_hours(week.get(name) or (), f"week.{name}") for name in WEEKDAYS)
     if not any(days):
         # No working time would ever pass, and every due instant would lie beyond all tables.

@@ -41,9 +41,7 @@ def national_names() -> tuple[str, ...]:
 def national_days(name: str) -> NationalDays:
     """Return a national table. Raises InvalidCalendar for an unknown name."""
     if name not in _FILES:
-        raise InvalidCalendar(
-            "national", f"there is no {name!r}", f"use one of: {', '.join(national_names())}"
-        )
+        raise InvalidCalendar("national", f"there is no {name!r}", f"use one of: {', '.join(national_names())}")
     content = json.loads((_DATA / _FILES[name]).read_text(encoding="utf-8"))
     years = content["years"].values()
     return NationalDays(

@@ -32,9 +32,7 @@ def merged(pauses: Sequence[Pause], start: int) -> list[Interval]:
     joined: list[Interval] = []
     for begin, end in sorted((micros(begin), micros(end)) for begin, end in pauses):
         if end < begin:
-            raise InvalidPause(
-                f"a pause ends {begin - end} microseconds before it begins: exchange the two instants"
-            )
+            raise InvalidPause(f"a pause ends {begin - end} microseconds before it begins: exchange the two instants")
         if end <= start:
             continue
         if joined and begin <= joined[-1][1]:
@@ -44,9 +42,7 @@ def merged(pauses: Sequence[Pause], start: int) -> list[Interval]:
     return joined
 
 
-def pushed(
-    reading: int, pauses: Sequence[Interval], clock: Callable[[int], int]
-) -> tuple[int, list[Interval]]:
+def pushed(reading: int, pauses: Sequence[Interval], clock: Callable[[int], int]) -> tuple[int, list[Interval]]:
     """Return the clock reading at which the target is used up, and the pauses that moved it.
 
     `reading` is the one without pauses, `clock` reads the clock at an instant. A pause that begins at or

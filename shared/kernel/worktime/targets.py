@@ -100,9 +100,7 @@ class Target:
 
 def _length(seconds: int) -> int:
     if isinstance(seconds, bool) or not 0 < seconds <= LONGEST:
-        raise InvalidTarget(
-            f"{seconds!r} seconds", "give a whole number of seconds above 0 and below ten years"
-        )
+        raise InvalidTarget(f"{seconds!r} seconds", "give a whole number of seconds above 0 and below ten years")
     return seconds
 
 
@@ -138,9 +136,7 @@ def parse_target(mapping: object) -> Target:
     Raises InvalidTarget naming what is wrong and how to write it.
     """
     if not isinstance(mapping, Mapping) or len(mapping) != 1:
-        raise InvalidTarget(
-            f"{mapping!r} is not one target", f"give one of {_kinds()}, e.g. {{working: 90m}}"
-        )
+        raise InvalidTarget(f"{mapping!r} is not one target", f"give one of {_kinds()}, e.g. {{working: 90m}}")
     name, value = next(iter(mapping.items()))
     if name not in set(TargetKind):
         raise InvalidTarget(f"{name!r} is not a kind of target", f"use one of {_kinds()}")
@@ -150,9 +146,7 @@ def parse_target(mapping: object) -> Target:
     if kind is TargetKind.WORKING:
         if isinstance(value, str) and "d" in value:
             # 24 working hours are three days of work: whoever writes 3d means dates, not hours.
-            raise InvalidTarget(
-                f"working: {value!r}", "days of working time: use end_of_working_day, or hours"
-            )
+            raise InvalidTarget(f"working: {value!r}", "days of working time: use end_of_working_day, or hours")
         return Target.working(parse_duration(value))
     options = {} if value is None else value
     if not isinstance(options, Mapping):
@@ -160,18 +154,14 @@ def parse_target(mapping: object) -> Target:
     if kind is TargetKind.END_OF_WORKING_DAY:
         return _end_of_working_day(options)
     if options:
-        raise InvalidTarget(
-            f"{name} takes no options, got {sorted(map(str, options))}", f"write {{{name}: {{}}}}"
-        )
+        raise InvalidTarget(f"{name} takes no options, got {sorted(map(str, options))}", f"write {{{name}: {{}}}}")
     return Target(kind)
 
 
 def _end_of_working_day(options: Mapping[str, object]) -> Target:
     unknown = set(options) - {"days", "cutoff"}
     if unknown:
-        raise InvalidTarget(
-            f"unknown {sorted(map(str, unknown))}", "end_of_working_day takes days and cutoff"
-        )
+        raise InvalidTarget(f"unknown {sorted(map(str, unknown))}", "end_of_working_day takes days and cutoff")
     days, cutoff = options.get("days", 0), options.get("cutoff")
     if not isinstance(days, int):
         raise InvalidTarget(f"days is {days!r}", "give a whole number of working days, 0 or more")
