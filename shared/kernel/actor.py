@@ -11,6 +11,7 @@ from dataclasses import dataclass
 #: role -> the permissions it grants. A permission not listed here is granted to nobody.
 ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
     "citizen": frozenset({"register-demand", "give-opinion", "cast-vote"}),
+    "resident-representative": frozenset({"register-demand", "give-opinion", "cast-vote"}),
     "grid-worker": frozenset(
         {"register-demand", "read-matters", "handle-matter", "open-topic", "give-opinion", "cast-vote"}
     ),

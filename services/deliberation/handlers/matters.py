@@ -1,0 +1,60 @@
+"""What deliberation hears of matters: enough to know where they lie and whether they still live.
+
+Intake's and dispatch's events come by different queues, so each handler copes with being the first of its matter.
+"""
+
+from __future__ import annotations
+
+from services.deliberation import ballot_box, domain, repository
+from services.deliberation.domain import Step, TopicState
+from services.deliberation.handlers import resolutions
+from shared.contracts import dispatch, intake
+from shared.ledger.unit_of_work import UnitOfWork
+
+#: Characters of a demand's text that are kept to recognise the matter.
+TITLE_LENGTH = 60
+_REASON_LIMIT = 4_000
+
+
+def on_matter_opened(event: intake.MatterOpened, work: UnitOfWork) -> None:
+    """Keep the minimum; of a private matter not even its first words."""
+    title = "" if event.private else " ".join(event.text.split())[:TITLE_LENGTH]
+    repository.note_matter(
+        work.db, event.matter_id, number=event.number, unit=event.unit, title=title, private=event.private
+    )
+
+
+def on_matter_located(event: intake.MatterLocated, work: UnitOfWork) -> None:
+    """Keep where it lies."""
+    repository.note_matter(work.db, event.matter_id, unit=event.unit)
+
+
+def on_matter_going_on(event: dispatch.MatterReworked | dispatch.MatterReopened, work: UnitOfWork) -> None:
+    """It lives again."""
+    repository.note_matter(work.db, event.matter_id, state="open")
+
+
+def on_matter_resolved(event: dispatch.MatterResolved, work: UnitOfWork) -> None:
+    """Its measures are carried out."""
+    repository.note_matter(work.db, event.matter_id, state="resolved")
+    for measure in repository.open_measures_of(work.db, event.matter_id):
+        resolutions.complete(measure, work)
+
+
+def on_matter_at_rest(event: dispatch.MatterClosed, work: UnitOfWork) -> None:
+    """No new topic for it. An open one may still come to its resolution."""
+    repository.note_matter(work.db, event.matter_id, state="closed")
+
+
+def on_matter_withdrawn(event: dispatch.MatterWithdrawn, work: UnitOfWork) -> None:
+    """Its open topic falls, and a running ballot with it, uncounted."""
+    repository.note_matter(work.db, event.matter_id, state="withdrawn")
+    topic = repository.open_topic_of(work.db, event.matter_id)
+    if topic is None:
+        return
+    ballot = ballot_box.ballot_of(work.db, topic.id)
+    if ballot is not None:
+        ballot_box.close(work.db, ballot.id, closed_at=work.now, closed_by=work.actor.id)
+    state = domain.next_state(TopicState(topic.state), Step.DROP)
+    reason = f"事项已撤诉，议题终止。The matter was withdrawn: {event.reason}"[:_REASON_LIMIT]
+    resolutions.end_without(topic, state, reason, work)

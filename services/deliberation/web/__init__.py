@@ -1,0 +1,1 @@
+"""Deliberation over HTTP: routes as data, views as functions."""
