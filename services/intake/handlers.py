@@ -16,15 +16,18 @@ from shared.runtime.definition import Reply
 
 
 def register_demand(command: commands.RegisterDemand, work: UnitOfWork) -> Reply:
-    """Register one demand. Raises Invalid, NotFound (category, grid)."""
+    """Register one demand. Raises Invalid (also for a category or grid that the pack does not have)."""
     asker = command.asker or commands.Asker(anonymous=True)
     domain.check_occurred_at(command.occurred_at, work.now)
     domain.check_asker(anonymous=asker.anonymous, name=asker.name, phone=asker.phone, mail=asker.mail)
     if (command.source is None) != (command.source_ref is None):
         fault = "source and source_ref come together."
         raise Invalid(fault, fields={"source" if command.source is None else "source_ref": [fault]})
-    if command.category is not None:
-        work.jurisdiction.category(command.category)
+    if command.category is not None and command.category not in work.jurisdiction.categories:
+        fault = f"No category {command.category!r} in {work.jurisdiction.name}."
+        raise Invalid(
+            fault, fields={"category": [fault]}, remedy="Give a category of the pack, or none to have one suggested."
+        )
     if command.source is not None and command.source_ref is not None:
         known = repository.from_source(work.db, command.source, command.source_ref)
         if known is not None:
