@@ -145,7 +145,7 @@ class TemplateText(Names):
 class Several(_Value[tuple[str, ...]]):
     """One or several words: a list, or a single word for a list of one."""
 
-    def __init__(self, item: Text | None = None, **kwargs: Any) -> None:  # noqa: ANN401 (marshmallow's options)
+    def __init__(self, item: Text | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._item = item or Text()
 
@@ -228,7 +228,7 @@ class Flag(_Value[bool]):
 class Number(_Value[float]):
     """A number; with `whole` an integer."""
 
-    def __init__(self, *, whole: bool = False, **kwargs: Any) -> None:  # noqa: ANN401 (marshmallow's options)
+    def __init__(self, *, whole: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._whole = whole
 

@@ -165,7 +165,7 @@ def _items(value: object, file: str, at: str, kind: Schema, problems: list[Probl
     return items
 
 
-def _problems(messages: Any, file: str, at: str, kind: Schema) -> list[Problem]:  # noqa: ANN401 (marshmallow's tree)
+def _problems(messages: Any, file: str, at: str, kind: Schema) -> list[Problem]:
     """Return a marshmallow tree of messages as problems with their places."""
     if isinstance(messages, Mapping):
         found: list[Problem] = []

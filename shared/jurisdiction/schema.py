@@ -304,7 +304,7 @@ class PolicySchema(Schema):
     publication = fields.Nested(PublicationSchema, load_default=Publication)
 
 
-def _frozen(value: Any) -> Any:  # noqa: ANN401 (plain YAML values)
+def _frozen(value: Any) -> Any:
     if isinstance(value, Mapping):
         return MappingProxyType({key: _frozen(part) for key, part in value.items()})
     return tuple(_frozen(part) for part in value) if isinstance(value, list) else value

@@ -186,10 +186,8 @@ def _working_day_end(calendar: WorkingCalendar, start: datetime, target: Target)
 
 
 def _last_regular_day(calendar: WorkingCalendar, day: date, *, week: bool) -> date:
-    if week:
-        last = day + timedelta(days=6 - day.weekday())
-    else:
-        last = day.replace(day=monthrange(day.year, day.month)[1])
+    length = monthrange(day.year, day.month)[1]
+    last = day + timedelta(days=6 - day.weekday()) if week else day.replace(day=length)
     while not calendar.week[last.weekday()]:
         last -= timedelta(days=1)
     return last
