@@ -57,17 +57,13 @@ def _serve(wanted: tuple[str, ...], data: Path | None, console: Console) -> None
     signal.signal(signal.SIGTERM, _interrupt)
     with ExitStack() as stack:
         folder = data or Path(
-            stack.enter_context(
-                tempfile.TemporaryDirectory(prefix="gridwhistle-servers-", ignore_cleanup_errors=True)
-            )
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="gridwhistle-servers-", ignore_cleanup_errors=True))
         )
         console.print(f"Data and logs: {folder}")
         if "rabbitmq" in wanted:
             broker = stack.enter_context(PrivateRabbitMQ(folder / "rabbitmq", say=console.print))
             console.print(f"RabbitMQ (ready after {broker.started_in:.1f} s): {broker.url}")
-            console.print(
-                f"  management: {broker.management_url}  user {broker.user}  password {broker.password}"
-            )
+            console.print(f"  management: {broker.management_url}  user {broker.user}  password {broker.password}")
             console.print(f"  metrics: {broker.metrics_url}")
         if "postgresql" in wanted:
             database = stack.enter_context(PrivatePostgreSQL(folder / "postgresql", say=console.print))

@@ -84,9 +84,7 @@ def ensure(wanted: ServerPackage, say: Callable[[str], None] = lambda _line: Non
         " (and stop the packaged service: the suite starts its own, or is given an address)."
     )
     if shutil.which("apt-get") is None:
-        raise ServerMissing(
-            f"{wanted.name} is not installed and this is not Debian.", f"Install {wanted.package}."
-        )
+        raise ServerMissing(f"{wanted.name} is not installed and this is not Debian.", f"Install {wanted.package}.")
     if os.geteuid() != 0:
         raise ServerMissing(f"{wanted.name} is not installed and only root can install it.", remedy)
     say(f"Installing {wanted.name} from Debian (package {wanted.package}); about a minute")

@@ -54,6 +54,7 @@ def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Starts one server and ends it when the parent is gone.")
     parser.add_argument("--stop-signal", default="TERM")
     parser.add_argument("--grace", type=float, default=20.0, help="seconds before the server is killed")
+    parser.add_argument("--lock", type=int, help="descriptor of a lock that the server holds while it lives")
     parser.add_argument("--uid", type=int)
     parser.add_argument("--gid", type=int)
     parser.add_argument("command", nargs="+")
@@ -80,6 +81,7 @@ def _start(options: argparse.Namespace, stop_signal: signal.Signals) -> subproce
         group=options.gid,
         extra_groups=None if options.uid is None else [],
         umask=0o077,
+        pass_fds=() if options.lock is None else (options.lock,),
     )
 
 

@@ -50,7 +50,7 @@ def free_port() -> int:
 
 def kept_port(remembered: int | None) -> int:
     """The port used last time when it is still free, else a new one: addresses outlive a restart."""
-    if remembered is not None and remembered not in _handed_out and is_free(remembered):
+    if remembered is not None and is_free(remembered):
         _handed_out.add(remembered)
         return remembered
     return free_port()

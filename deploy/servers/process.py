@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 import subprocess
 import sys
 import time
@@ -14,6 +16,8 @@ from deploy.servers.errors import ServerFailed
 
 #: The keeper's file; run by path so that it loads nothing of ours.
 KEEPER = Path(__file__).with_name("keeper.py")
+#: Seconds that a start waits for the folder's previous server to end: its owner may have been killed just now.
+PREDECESSOR_GRACE_S = 60.0
 #: Seconds between two tries whether a starting server is ready.
 READY_EVERY_S = 0.05
 
@@ -51,10 +55,11 @@ class KeptProcess:
     def __init__(self, program: Program) -> None:
         """Start it; returns when the process exists, not when it is ready. Raises ServerFailed."""
         self._program = program
-        arguments = [f"--stop-signal={program.stop_signal}", f"--grace={program.grace}"]
+        lock = _locked(program)
+        arguments = [f"--lock={lock}", f"--stop-signal={program.stop_signal}", f"--grace={program.grace}"]
         if program.account is not None:
             arguments += [f"--uid={program.account.uid}", f"--gid={program.account.gid}"]
-        with program.log.open("ab") as log:
+        with program.log.open("ab") as log, os.fdopen(lock):  # from here on the server's copy holds the lock
             self._keeper = subprocess.Popen(
                 [sys.executable, "-I", str(KEEPER), *arguments, "--", *program.command],
                 stdin=subprocess.PIPE,
@@ -62,6 +67,7 @@ class KeptProcess:
                 stderr=log,
                 env=None if program.env is None else dict(program.env),
                 cwd=program.cwd,
+                pass_fds=(lock,),
                 start_new_session=True,  # Ctrl-C in our terminal is for us, not for the server
             )
         assert self._keeper.stdout is not None  # noqa: S101 - for mypy: asked for above
@@ -115,3 +121,22 @@ class KeptProcess:
             with contextlib.suppress(BrokenPipeError):  # the keeper went first
                 self._keeper.stdin.close()
         return self._keeper.wait()
+
+
+def _locked(program: Program) -> int:
+    """Lock the program's log for its lifetime, so that one folder has one server. Raises ServerFailed."""
+    descriptor = os.open(program.log, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+    deadline = time.monotonic() + PREDECESSOR_GRACE_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() < deadline:
+                time.sleep(READY_EVERY_S)  # noqa: TID251 - as in wait_until
+                continue
+            os.close(descriptor)
+            raise ServerFailed(
+                f"{program.name} is already running in {program.log.parent}.",
+                "End the other one, or choose another folder.",
+            ) from None
+        return descriptor

@@ -102,9 +102,7 @@ class PrivatePrometheus:
 
     def query(self, expression: str) -> list[dict[str, object]]:
         """The result vector of an instant query. Raises requests.RequestException."""
-        answer = requests.get(
-            f"{self.url}/api/v1/query", params={"query": expression}, timeout=CALL_TIMEOUT_S
-        )
+        answer = requests.get(f"{self.url}/api/v1/query", params={"query": expression}, timeout=CALL_TIMEOUT_S)
         answer.raise_for_status()
         result: list[dict[str, object]] = answer.json()["data"]["result"]
         return result

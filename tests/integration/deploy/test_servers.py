@@ -12,6 +12,8 @@ import pytest
 
 from deploy.servers import PrivatePostgreSQL, PrivatePrometheus, PrivateRabbitMQ, ServerFailed
 
+#: 127.0.0.1 and ::1 (epmd adds it by itself) as /proc/net writes them.
+LOOPBACK = {"0100007F", "00000000000000000000000001000000"}
 PROJECT = Path(__file__).parents[3]
 
 
@@ -43,6 +45,7 @@ def _rows(dsn, statement):
 @pytest.mark.parametrize("way", ["stop", "kill"])
 def test_rabbitmq_keeps_what_it_confirmed(rabbitmq, vhost, way):
     _publish(vhost, "kept", b"confirmed")
+    rabbitmq.settle()
     getattr(rabbitmq, way)()
     assert not rabbitmq.running
     rabbitmq.start()
@@ -74,7 +77,8 @@ def test_every_port_of_the_broker_is_on_loopback(rabbitmq):
             for line in listening.splitlines()
             if f":{port:04X}" in line.split()[1] and line.split()[3] == "0A"
         ]
-        assert addresses == ["0100007F"]
+        assert addresses
+        assert set(addresses) <= LOOPBACK
 
 
 def test_a_refused_management_call_says_why(rabbitmq):
@@ -143,7 +147,7 @@ def test_nothing_is_left_when_the_owner_is_killed(server_folder):
         person.kill()
     assert any(line.startswith("RabbitMQ (ready after") for line in shown)
     assert sum("postgresql+psycopg2://" in line for line in shown) == 5
-    # Their files can be opened again only when the old processes are gone: each start would fail otherwise.
+    # The old servers are still ending: a new start waits for that and finds everything in order.
     with PrivatePostgreSQL(folder / "postgresql") as again:
         assert _rows(again.dsn_for("intake"), "SELECT 1") == [(1,)]
     with PrivateRabbitMQ(folder / "rabbitmq"):

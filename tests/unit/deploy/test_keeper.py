@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.servers import process
 from deploy.servers.errors import ServerFailed
 from deploy.servers.process import KeptProcess, Program
 
@@ -126,3 +127,16 @@ def test_the_keeper_itself_obeys_term(tmp_path):
     assert _ended(kept.pid)
     assert kept.end() == 7
     assert "ended cleanly" in log.read_text(encoding="utf-8")
+
+
+def test_a_folder_has_one_server_and_the_next_waits_for_its_end(tmp_path, monkeypatch):
+    kept, log = _kept(tmp_path, OBEDIENT)
+    program = Program("Example", [sys.executable, "-c", OBEDIENT], log)
+    monkeypatch.setattr(process, "PREDECESSOR_GRACE_S", 0.0)
+    with pytest.raises(ServerFailed, match="already running in"):
+        KeptProcess(program)
+    kept._keeper.kill()  # the server is still ending when the next one is asked for
+    monkeypatch.setattr(process, "PREDECESSOR_GRACE_S", 20.0)
+    KeptProcess(program).end()
+    assert _ended(kept.pid, 0.0)
+    kept.end()
