@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from services.intake import domain, repository
-from shared.kernel.clock import rfc3339
-from shared.kernel.errors import Invalid
+from shared.kernel.clock import parse_instant, rfc3339
+from shared.kernel.errors import Invalid, NotFound
 from shared.kernel.hashing import sha256_hex
 from shared.kernel.ids import normal_code
+from shared.kernel.wording import say
 from shared.ledger.unit_of_work import UnitOfWork
 
 #: Rows of a page when the caller does not say, and at most.
 PAGE, MOST = 50, 200
 
-#: What an asker is told, Chinese first.
-STANDING_NAMES: dict[str, dict[str, str]] = {
-    "registered": {"zh": "已登记，待分派", "en": "Registered, to be assigned"},
-    "assigned": {"zh": "已分派", "en": "Assigned"},
-    "in-hand": {"zh": "办理中", "en": "In hand"},
-    "suspended": {"zh": "已挂账，待条件具备后办理", "en": "Suspended until conditions allow"},
-    "resolved": {"zh": "已办结，待核查", "en": "Resolved, to be verified"},
-    "closed": {"zh": "已结案", "en": "Closed"},
-    "withdrawn": {"zh": "已撤回", "en": "Withdrawn"},
-}
+_ENGLISH = "en"
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
+)
 
 
 def status(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any]:
@@ -40,7 +40,7 @@ def status(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any]
         "registered_at": rfc3339(found.registered_at),
         "text": found.text,
         "standing": standing,
-        "standing_name": STANDING_NAMES[standing],
+        "standing_name": {"zh": say(f"standing.{standing}"), "en": say(f"standing.{standing}", _ENGLISH)},
         "since": rfc3339(row.standing_since),
         "unit": _unit(work, row.handled_by or row.unit),
         "response_class": row.response_class,
@@ -54,6 +54,31 @@ def status(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any]
             for each in repository.milestones_of(work.db, found.matter_id)
         ],
     }
+
+
+def status_page(work: UnitOfWork, parameters: Mapping[str, str]) -> tuple[str, bytes]:
+    """The same for people, with a form for the code.
+
+    Works without JavaScript; shows nothing but the asker's own words.
+    """
+    zone = ZoneInfo(work.jurisdiction.timezone)
+    code = parameters.get("code", "").strip()
+    found, wrong = None, False
+    if code:
+        try:
+            found = status(work, {"code": code})
+        except NotFound:
+            wrong = True
+    text = _TEMPLATES.get_template("status.html").render(
+        code=code,
+        found=found,
+        wrong=wrong,
+        standing_after=domain.STANDING_AFTER,
+        zh=say,
+        en=partial(say, locale=_ENGLISH),
+        local=lambda instant: parse_instant(instant).astimezone(zone).strftime("%Y-%m-%d %H:%M"),
+    )
+    return "text/html; charset=utf-8", text.encode()
 
 
 def _unit(work: UnitOfWork, unit_id: str | None) -> dict[str, str] | None:
