@@ -1,0 +1,147 @@
+"""Embedded mode, killed at any instant and started again: nothing lost, nothing twice, nothing out of order."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from deploy.launcher.suite import Suite
+from shared.contracts.envelope import from_bytes
+from shared.jurisdiction import load
+from shared.kernel.sealing import new_key_text
+from shared.ledger import reception as reception_module
+from shared.ledger import tables
+from shared.ledger.engines import reading
+from shared.runtime import loopback
+from shared.runtime.settings import Settings
+
+PACK = Path(__file__).parents[3] / "deploy" / "jurisdictions" / "jianwai"
+START = datetime(2026, 11, 16, 1, 0, tzinfo=UTC)
+WORKER, HEAD = "grid-worker-guanghua-dongli-1", "grid-head-guanghua-dongli-1"
+
+
+class Killed(BaseException):
+    """Stands for kill -9: no handler, no except clause of ours catches it."""
+
+
+@pytest.fixture(scope="module")
+def pack():
+    return load(PACK)
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(
+        database_url=f"sqlite:///{tmp_path}/{{service}}.sqlite",
+        jurisdiction=PACK,
+        contact_keys=new_key_text(),
+        token_secret="t" * 40,
+        link_secret="l" * 40,
+        data_dir=tmp_path,
+    )
+
+
+def open_suite(settings, pack):
+    return Suite.open(settings, pack, START, only=["intake", "dispatch"], create_tables=True)
+
+
+def live(suite, keys=None):
+    """One matter's whole life; every command has a key, so that a client in doubt may ask again."""
+    keys = keys or (f"key-{number}" for number in itertools.count())
+    demand = {"channel": "hotline", "text": "楼道灯不亮", "location": {"address": "光华东里1号楼"}}
+    made = suite.execute("intake.register-demand", demand, HEAD, idempotency_key=next(keys)).body
+    matter = made["matter_id"]
+    suite.execute("dispatch.accept", {"matter": matter}, WORKER, idempotency_key=next(keys))
+    evidence = [{"kind": "photo", "description": "灯亮了"}]
+    suite.execute(
+        "dispatch.resolve",
+        {"matter": matter, "outcome": "换灯", "evidence": evidence},
+        WORKER,
+        idempotency_key=next(keys),
+    )
+    suite.execute("dispatch.verify", {"matter": matter, "passed": True}, HEAD, idempotency_key=next(keys))
+    suite.execute("dispatch.close", {"matter": matter}, HEAD, idempotency_key=next(keys))
+
+
+def account(suite):
+    """What there is at the end, without ids: events by name in order per stream kind, inbox sizes, leftovers."""
+    result = {}
+    for name, application in suite.applications.items():
+        with reading(application.at_hand.engine) as db:
+            raws = db.execute(select(tables.outbox.c.envelope).order_by(tables.outbox.c.position)).scalars().all()
+            events = [from_bytes(raw) for raw in raws]
+            result[name] = {
+                "events": Counter((event.name, event.streamversion) for event in events),
+                "inbox": db.execute(select(func.count()).select_from(tables.inbox)).scalar_one(),
+                "unpublished": db.execute(
+                    select(func.count()).where(tables.outbox.c.published_at.is_(None))
+                ).scalar_one(),
+                "parked": db.execute(select(func.count()).select_from(tables.parked)).scalar_one(),
+                "quarantined": db.execute(select(func.count()).select_from(tables.quarantine)).scalar_one(),
+            }
+    return result
+
+
+@pytest.fixture
+def undisturbed(pack):
+    suite = Suite.in_memory(pack, START, only=["intake", "dispatch"])
+    live(suite)
+    result = account(suite)
+    suite.close()
+    return result
+
+
+#: Places where the process dies: before the message is handled, after it is handled, before its row is marked, after.
+PLACES = ("before-receive", "after-receive", "before-mark", "after-commit-of-handler")
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("nth", [1, 2, 3, 5])
+def test_killed_and_started_again(pack, settings, monkeypatch, undisturbed, place, nth):
+    calls = itertools.count(1)
+
+    def die(where):
+        if where == place and next(calls) == nth:
+            raise Killed
+
+    receive = reception_module.Reception.receive
+    apply = reception_module.Reception._apply
+    mark = loopback.outbox.mark_published
+
+    def receiving(self, raw):
+        die("before-receive")
+        outcome = receive(self, raw)
+        die("after-receive")
+        return outcome
+
+    def applying(self, envelope, raw):
+        outcome = apply(self, envelope, raw)
+        die("after-commit-of-handler")
+        return outcome
+
+    def marking(*arguments):
+        die("before-mark")
+        return mark(*arguments)
+
+    monkeypatch.setattr(reception_module.Reception, "receive", receiving)
+    monkeypatch.setattr(reception_module.Reception, "_apply", applying)
+    monkeypatch.setattr(loopback.outbox, "mark_published", marking)
+    deaths = 0
+    while True:
+        suite = open_suite(settings, pack)
+        try:
+            suite.settle()
+            live(suite)
+        except Killed:
+            deaths += 1
+            suite.close()
+            continue
+        break
+    assert deaths == 1
+    assert account(suite) == undisturbed
+    suite.close()
