@@ -24,6 +24,7 @@ from shared.kernel.clock import Clock
 from shared.kernel.errors import Forbidden, Stale
 from shared.kernel.ids import Ids
 from shared.ledger import engines, outbox
+from shared.plugins import Plugins
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -50,6 +51,8 @@ class Surroundings:
     data_dir: Path = Path("var")
     #: `smtp://user:password@host:port`, or empty.
     smtp_url: str = ""
+    #: The plugins this service works with.
+    plugins: Plugins = field(default_factory=Plugins)
     #: When there will be due work, told by the service's definition; for the operations endpoint.
     next_due: Callable[[Connection], datetime | None] | None = None
 

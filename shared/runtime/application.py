@@ -9,6 +9,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,7 +27,7 @@ from shared.ledger.errors import LeaseLost, Transient, is_transient
 from shared.ledger.reception import Outcome, Reception
 from shared.ledger.tables import idempotency
 from shared.ledger.unit_of_work import Surroundings, UnitOfWork, look_only, unit_of_work
-from shared.runtime.definition import Command, DueWork, Query, Reply, ServiceDefinition
+from shared.runtime.definition import Command, DueWork, OutwardWork, Query, Reply, ServiceDefinition
 from shared.runtime.metrics import ServiceMetrics
 
 log = logging.getLogger(__name__)
@@ -228,6 +229,8 @@ class Application:
         done = self.reception.sweep()
         for work in self.definition.due_work:
             done += self._run(work, most)
+        for outward in self.definition.outward_work:
+            done += self._reach_out(outward, most)
         return done
 
     def _run(self, due: DueWork, most: int) -> int:
@@ -256,6 +259,33 @@ class Application:
             raise
         self.metrics.scan(due.name, self.at_hand.clock.now())
         return done
+
+    def _reach_out(self, outward: OutwardWork, most: int) -> int:
+        done = 0
+        try:
+            while done < most:
+                with self._outward_unit() as work:
+                    items = outward.claim(work, outward.batch)
+                    work.commit()
+                for item in items:
+                    result = outward.carry_out(self.at_hand, item)
+                    with self._outward_unit() as work:
+                        outward.record(work, item, result)
+                        work.commit()
+                    self._observe(work.events)
+                done += len(items)
+                if len(items) < outward.batch:
+                    break
+        except DBAPIError as error:
+            if is_transient(error):
+                message = f"the database of {self.name} does not answer"
+                raise Transient(message) from error
+            raise
+        self.metrics.scan(outward.name, self.at_hand.clock.now())
+        return done
+
+    def _outward_unit(self) -> AbstractContextManager[UnitOfWork]:
+        return unit_of_work(self.at_hand, actor=SYSTEM, correlation_id=self.at_hand.ids.new())
 
     def next_due(self) -> datetime | None:
         """The earliest instant at which `run_due` will find something."""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -107,6 +107,28 @@ class DueWork:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OutwardWork:
+    """Due work that talks to the outside (mail, SMS …), which never happens inside a transaction.
+
+    claim, commit -> carry out, with no transaction open -> record, commit. A process killed after carrying out and
+    before recording leaves a claim that runs out: the item is then carried out again. Here, and only here, exactly-once
+    cannot be had; the item's id goes along as an idempotency key for an other side that can use one.
+    """
+
+    name: str
+    #: Takes at most `limit` due items, oldest first, so that no other process takes them too.
+    claim: Callable[[UnitOfWork, int], Sequence[Any]]
+    #: Does one item; raises nothing, a failure is a result too.
+    carry_out: Callable[[Surroundings, Any], Any]
+    #: Stores one item's result.
+    record: Callable[[UnitOfWork, Any, Any], None]
+    #: The earliest instant at which there will be something to do, or None.
+    next_due: Callable[[Connection], datetime | None]
+    #: Items per claim.
+    batch: int = 20
+
+
+@dataclass(frozen=True, kw_only=True)
 class Query:
     """A read: parameters in, JSON-ready object out. Raises Refusal."""
 
@@ -147,6 +169,9 @@ class ServiceDefinition:
     tables: MetaData
     migrations: Path
     due_work: tuple[DueWork, ...] = ()
+    outward_work: tuple[OutwardWork, ...] = ()
+    #: Groups of entry points whose plugins the service works with (shared.plugins.GROUPS).
+    plugin_groups: tuple[str, ...] = ()
     observer: Observer | None = None
     #: Called once when the process starts, with the surroundings (to check the pack, load templates …).
     prepare: Callable[[Surroundings], None] | None = None
@@ -157,5 +182,6 @@ class ServiceDefinition:
 
     def next_due(self, db: Connection) -> datetime | None:
         """The earliest instant at which there will be due work, or None."""
-        instants = [due.next_due(db) for due in self.due_work]
+        asked = [*(due.next_due for due in self.due_work), *(outward.next_due for outward in self.outward_work)]
+        instants = [next_due(db) for next_due in asked]
         return min((instant for instant in instants if instant is not None), default=None)

@@ -7,11 +7,13 @@ import socket
 from pathlib import Path
 
 from shared import jurisdiction as packs
+from shared import plugins
 from shared.kernel.clock import Clock, SteppedClock, SystemClock
 from shared.kernel.ids import Ids, RandomIds
 from shared.kernel.sealing import Sealer
 from shared.ledger.engines import open_engine
 from shared.ledger.unit_of_work import Surroundings
+from shared.plugins import PluginSettings
 from shared.runtime.application import Application
 from shared.runtime.auth import Gatekeeper
 from shared.runtime.definition import ServiceDefinition
@@ -51,6 +53,9 @@ def application_of(
         public_url=settings.public_url,
         data_dir=settings.data_dir,
         smtp_url=settings.smtp_url,
+        plugins=plugins.load(
+            definition.plugin_groups, PluginSettings(data_dir=settings.data_dir, smtp_url=settings.smtp_url)
+        ),
         next_due=definition.next_due,
     )
     application = Application(
