@@ -1,0 +1,1 @@
+"""All of oversight's SQL, by subject: trace, projection, rebuild, evaluations, figures, reports."""

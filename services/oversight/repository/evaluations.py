@@ -1,0 +1,117 @@
+"""SQL of the evaluations, and of the few things oversight needs to know of a matter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, insert, select, update
+
+from services.oversight.domain.evaluation import Evaluation
+from services.oversight.tables import demands, evaluations, inspections, matters, milestones
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatterSeen:
+    """What oversight knows of a matter."""
+
+    matter_id: str
+    number: str | None
+    #: Unknown counts as private.
+    private: bool
+    #: Where it lies, and who is responsible.
+    territory: str | None
+    unit: str | None
+    outcome: str | None
+    closed_at: datetime | None
+
+
+def matter(db: Connection, matter_id: str) -> MatterSeen | None:
+    """A matter, or None while no event of it has come; private too when one of its demands is."""
+    private_demand = (
+        select(func.count()).where(demands.c.matter_id == matter_id, demands.c.private.is_(True)).scalar_subquery()
+    )
+    row = db.execute(
+        select(matters, private_demand.label("private_demands")).where(matters.c.matter_id == matter_id)
+    ).one_or_none()
+    if row is None:
+        return None
+    return MatterSeen(
+        matter_id=row.matter_id, number=row.number, private=row.private is not False or row.private_demands > 0,
+        territory=row.territory, unit=row.unit, outcome=row.outcome, closed_at=row.closed_at,
+    )  # fmt: skip
+
+
+def handlers_of(db: Connection, matter_id: str) -> frozenset[str]:
+    """Every unit that was ever responsible for the matter or whistled for it."""
+    query = select(milestones.c.unit).where(milestones.c.matter_id == matter_id, milestones.c.unit.is_not(None))
+    return frozenset(db.execute(query).scalars())
+
+
+def to_ask(db: Connection, matter_id: str, states: Sequence[str]) -> Sequence[tuple[str, int]]:
+    """(demand id, attempt) of those askers of a matter in one of these states who were not asked yet."""
+    query = (
+        select(demands.c.demand_id, matters.c.attempt)
+        .join(matters, matters.c.matter_id == demands.c.matter_id)
+        .outerjoin(
+            evaluations,
+            and_(evaluations.c.demand_id == demands.c.demand_id, evaluations.c.attempt == matters.c.attempt),
+        )
+        .where(
+            demands.c.matter_id == matter_id,
+            demands.c.withdrawn_at.is_(None),
+            matters.c.state.in_(states),
+            evaluations.c.evaluation_id.is_(None),
+        )
+        .order_by(demands.c.registered_at, demands.c.demand_id)
+    )
+    return [(row.demand_id, row.attempt) for row in db.execute(query)]
+
+
+def add(db: Connection, evaluation: Evaluation) -> None:
+    """Store a new question."""
+    db.execute(
+        insert(evaluations).values(
+            evaluation_id=evaluation.evaluation_id, matter_id=evaluation.matter_id, demand_id=evaluation.demand_id,
+            attempt=evaluation.attempt, version=evaluation.version, requested_at=evaluation.requested_at,
+            expires_at=evaluation.expires_at,
+        )
+    )  # fmt: skip
+
+
+def find(db: Connection, evaluation_id: str) -> Evaluation | None:
+    """One question, or None."""
+    row = db.execute(select(evaluations).where(evaluations.c.evaluation_id == evaluation_id)).one_or_none()
+    if row is None:
+        return None
+    return Evaluation(
+        evaluation_id=row.evaluation_id, matter_id=row.matter_id, demand_id=row.demand_id, attempt=row.attempt,
+        version=row.version, requested_at=row.requested_at, expires_at=row.expires_at, answered_at=row.answered_at,
+    )  # fmt: skip
+
+
+def answer(db: Connection, evaluation: Evaluation, at: datetime, **given: Any) -> bool:
+    """Store the answer; False when another answer came between."""
+    statement = (
+        update(evaluations)
+        .where(evaluations.c.evaluation_id == evaluation.evaluation_id, evaluations.c.version == evaluation.version)
+        .values(answered_at=at, version=evaluation.version + 1, **given)
+    )
+    return db.execute(statement).rowcount == 1
+
+
+def of_matter(db: Connection, matter_id: str) -> Sequence[dict[str, Any]]:
+    """The questions about a matter and their answers, as asked."""
+    query = (
+        select(evaluations)
+        .where(evaluations.c.matter_id == matter_id)
+        .order_by(evaluations.c.requested_at, evaluations.c.evaluation_id)
+    )
+    return [dict(row) for row in db.execute(query).mappings()]
+
+
+def add_inspection(db: Connection, **values: Any) -> None:
+    """Store an inspection."""
+    db.execute(insert(inspections).values(values))

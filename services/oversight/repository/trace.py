@@ -1,0 +1,167 @@
+"""The trace's SQL: append under the head's lock, verify and export as a stream.
+
+It must never update or delete a row of the trace.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, type_coerce, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.types import NullType
+
+from services.oversight.domain.chain import START, Link, TraceRow, VerifyResult, check, check_end
+from services.oversight.tables import trace, trace_head
+from shared.contracts.envelope import Envelope
+from shared.kernel.hashing import chain_link
+
+#: The only row of trace_head.
+_HEAD = 1
+#: Rows read at once while verifying or exporting; an envelope has at most 1 MiB, usually 1 KiB.
+BATCH = 500
+
+
+def append(db: Connection, envelope: Envelope, raw: bytes, at: datetime) -> Link:
+    """Store an event's bytes as the next link; three statements. The head stays locked until the transaction ends."""
+    before = _lock_head(db)
+    position = before.position + 1
+    link = Link(position=position, hash=chain_link(before.hash, position, raw))
+    db.execute(
+        insert(trace).values(
+            position=position, message_id=envelope.id, type=envelope.type, stream=envelope.stream,
+            stream_version=envelope.streamversion, subject=envelope.subject, time=envelope.time, recorded_at=at,
+            envelope=raw, previous_hash=before.hash, hash=link.hash,
+        )
+    )  # fmt: skip
+    db.execute(update(trace_head).where(trace_head.c.id == _HEAD).values(position=position, hash=link.hash))
+    return link
+
+
+def _lock_head(db: Connection) -> Link:
+    # One statement that makes or touches the row: whoever comes second waits and then reads what the first committed.
+    dialect = postgresql if db.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(trace_head).values(id=_HEAD, position=START.position, hash=START.hash)
+    statement = statement.on_conflict_do_update(
+        index_elements=[trace_head.c.id], set_={"position": trace_head.c.position}
+    ).returning(trace_head.c.position, trace_head.c.hash)
+    row = db.execute(statement).one()
+    return Link(position=row.position, hash=row.hash)
+
+
+def head(db: Connection) -> Link:
+    """The end of the chain; START while nothing is stored."""
+    return _kept_head(db) or START
+
+
+def _kept_head(db: Connection) -> Link | None:
+    row = db.execute(select(trace_head.c.position, trace_head.c.hash).where(trace_head.c.id == _HEAD)).one_or_none()
+    return None if row is None else Link(position=row.position, hash=row.hash)
+
+
+def verify(db: Connection, from_position: int = 0) -> VerifyResult:
+    """Check every row after `from_position` and the head, reading in batches; safe while events are being stored.
+
+    From a position above 0 the row there is taken as given (an anchor checked earlier).
+    """
+    # The head first: rows stored while we read lie beyond it and are left to the next verification.
+    kept = _kept_head(db)
+    after = START
+    if from_position > 0:
+        at_anchor = select(trace.c.position, trace.c.hash).where(trace.c.position == from_position)
+        anchor = db.execute(at_anchor).one_or_none()
+        if anchor is None:
+            return VerifyResult(rows=0, ok=False, first_bad=from_position, why="The row to start from is missing.")
+        after = Link(position=anchor.position, hash=anchor.hash)
+    else:
+        stray = db.execute(select(func.min(trace.c.position)).where(trace.c.position < 1)).scalar_one()
+        if stray is not None:
+            return VerifyResult(rows=0, ok=False, first_bad=stray, why="Positions start at 1.")
+    end = kept.position if kept is not None else 0
+    result = check_end(check(_rows(db, from_position, end), after), kept)
+    return _check_beyond(db, result) if result.ok else result
+
+
+def _check_beyond(db: Connection, result: VerifyResult) -> VerifyResult:
+    """Rows beyond the head as it is now: one statement, so that rows just being stored are no false alarm."""
+    current = select(trace_head.c.position).where(trace_head.c.id == _HEAD).scalar_subquery()
+    beyond = select(func.min(trace.c.position)).where(trace.c.position > func.coalesce(current, 0))
+    found = db.execute(beyond).scalar_one()
+    if found is None:
+        return result
+    why = "The row lies beyond the head: it was put there, or the head was changed."
+    return VerifyResult(rows=result.rows, ok=False, first_bad=found, why=why, head=result.head)
+
+
+#: Verification reads what is stored as the driver gives it: a tampered value need not fit its column's type.
+_STORED = select(*(type_coerce(column, NullType()).label(column.name) for column in trace.c))
+
+
+def _rows(db: Connection, after: int, until: int | None = None) -> Iterator[TraceRow]:
+    """Rows in order, a batch at a time by key, so that neither driver holds the whole table."""
+    while True:
+        query = _STORED.where(trace.c.position > after).order_by(trace.c.position).limit(BATCH)
+        if until is not None:
+            query = query.where(trace.c.position <= until)
+        batch = db.execute(query).all()
+        for row in batch:
+            yield _row(row)
+        if len(batch) < BATCH:
+            return
+        after = batch[-1].position
+
+
+def _row(row: Row[*tuple[Any, ...]]) -> TraceRow:
+    return TraceRow(
+        position=row.position, message_id=row.message_id, type=row.type, stream=row.stream,
+        stream_version=row.stream_version, subject=row.subject, time=_instant(row.time), envelope=_bytes(row.envelope),
+        previous_hash=row.previous_hash, hash=row.hash,
+    )  # fmt: skip
+
+
+def _instant(stored: Any) -> datetime | None:
+    if isinstance(stored, datetime):
+        return stored.astimezone(UTC)
+    try:
+        return datetime.fromisoformat(str(stored))
+    except ValueError:
+        return None
+
+
+def _bytes(stored: Any) -> bytes:
+    return stored.encode("utf-8", "surrogateescape") if isinstance(stored, str) else bytes(stored)
+
+
+def envelopes(db: Connection, after: int = 0) -> Iterator[bytes]:
+    """Every stored event's bytes in order, streamed."""
+    for row in _rows(db, after):
+        yield row.envelope
+
+
+def export(db: Connection, from_position: int = 0) -> Iterator[bytes]:
+    """The trace as JSON lines, streamed: position, previous_hash, hash, and the envelope as text (docs/trace.md).
+
+    What is no UTF-8 goes out as `envelope_base64`. Holds residents' words and sealed contact data: not for publication.
+    """
+    for row in _rows(db, from_position):
+        line: dict[str, object] = {"position": row.position, "previous_hash": row.previous_hash, "hash": row.hash}
+        try:
+            line["envelope"] = row.envelope.decode("utf-8")
+        except UnicodeDecodeError:
+            line["envelope_base64"] = base64.b64encode(row.envelope).decode("ascii")
+        yield json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def of_subject(db: Connection, subject: str, *, after: int, limit: int) -> Sequence[Row[*tuple[Any, ...]]]:
+    """The stored events about one matter, oldest first, at most `limit` after a position."""
+    query = (
+        select(trace.c.position, trace.c.envelope, trace.c.hash, trace.c.recorded_at)
+        .where(trace.c.subject == subject, trace.c.position > after)
+        .order_by(trace.c.position)
+        .limit(limit)
+    )
+    return db.execute(query).all()
