@@ -12,13 +12,14 @@ from shared.contracts.topology import subscriptions_of
 from shared.ledger.reception import Outcome
 from shared.runtime.definition import Route
 from shared.runtime.entrypoints import Running, consume, due, serve
+from shared.runtime.running import RunningService
 
 
 class IntakeService:
     """揽事: takes demands in and tells the asker where they stand."""
 
     name = "intake"
-    running = Running()
+    running: RunningService = Running()
 
     @consume(*subscriptions_of(name))
     def hear(self, raw: bytes) -> Outcome:

@@ -1,4 +1,4 @@
-"""The publisher against a real broker: every answer goes to the message it is about, and doubt means "send it again"."""
+"""The publisher against a real broker: every answer is matched to its message, and doubt means "send it again"."""
 
 from __future__ import annotations
 

@@ -1,0 +1,37 @@
+"""Deliberation 理事·决事 as a nameko service: one line per entrypoint, no logic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from werkzeug import Request, Response
+
+from services.deliberation.web.routes import ROUTES
+from shared.contracts.topology import subscriptions_of
+from shared.ledger.reception import Outcome
+from shared.runtime.definition import Route
+from shared.runtime.entrypoints import Running, consume, due, serve
+from shared.runtime.running import RunningService
+
+
+class DeliberationService:
+    """理事·决事: topics, sittings, ballots, resolutions and their measures."""
+
+    name = "deliberation"
+    running: RunningService = Running()
+
+    @consume(*subscriptions_of(name))
+    def hear(self, raw: bytes) -> Outcome:
+        """Handle one event."""
+        return self.running.receive(raw)
+
+    @serve(*ROUTES)
+    def answer(self, request: Request, route: Route, path: Mapping[str, Any]) -> Response:
+        """Answer one request."""
+        return self.running.answer(request, route, path)
+
+    @due
+    def do_what_is_due(self) -> None:
+        """Do what time demands, if this process leads."""
+        self.running.run_due()

@@ -1,0 +1,167 @@
+"""nameko's part: what turns a message, a request or a tick of time into a call of a service's method. Nothing else.
+
+    consume(*subscriptions)   the raw bytes of each message of these queues
+    serve(*routes)            each request on these routes
+    due                       every few seconds
+    Running()                 the RunningService, as `self.running`
+
+What becomes of a message (design section 6.5): handled, refused, duplicate, parked, quarantined -> acknowledged.
+Database away -> held and tried again in place, after five minutes the process exits. A bug -> held, counted in the
+ledger, at the fifth attempt quarantined with its bytes. Told to stop -> left, comes back. Never rejected, never
+requeued in a loop.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+from eventlet.event import Event
+from nameko.exceptions import ContainerBeingKilled
+from nameko.extensions import DependencyProvider, Entrypoint
+from nameko.timer import Timer
+from werkzeug import Request, Response
+
+from shared.contracts.topology import Subscription
+from shared.runtime import http, problems
+from shared.runtime.definition import Route
+from shared.runtime.doors import DoorServer
+from shared.runtime.operations import COMMON_ROUTES
+from shared.runtime.patience import Abandoned
+from shared.runtime.queues import RUNNING, RawQueueConsumer
+from shared.runtime.running import RunningService
+
+log = logging.getLogger(__name__)
+
+#: Key of the seconds between two scans in the nameko container's configuration.
+DUE_INTERVAL = "due_interval"
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+ExcInfo = tuple[type[BaseException], BaseException, Any]
+
+
+class Running(DependencyProvider):
+    """Gives a service its RunningService."""
+
+    def get_dependency(self, worker_ctx: Any) -> RunningService:
+        """The same for every call; it is safe for concurrent ones."""
+        del worker_ctx
+        running: RunningService = self.container.config[RUNNING]
+        return running
+
+
+class ReliableConsumer(Entrypoint):
+    """Calls a method with the bytes of each message of one queue, and acknowledges when it has returned."""
+
+    queue_consumer = RawQueueConsumer()
+
+    def __init__(self, subscription: Subscription, **options: Any) -> None:
+        self.subscription = subscription
+        super().__init__(expected_exceptions=Abandoned, **options)
+
+    def setup(self) -> None:
+        """Have our queue read."""
+        self.queue_consumer.register_provider(self)
+
+    def start(self) -> None:
+        """Begin, once the service is prepared."""
+        self.queue_consumer.start()
+
+    def stop(self) -> None:
+        """Take no more; returns when what was held is settled."""
+        self.queue_consumer.finish()
+
+    def handle_message(self, message: Any) -> None:
+        """Called in the consumer's thread, which must read on: the worker gets the message."""
+        self.queue_consumer.take()
+        self.container.spawn_managed_thread(partial(self._hand_over, message), identifier=self.subscription.queue)
+
+    def _hand_over(self, message: Any) -> None:
+        raw = message.body if isinstance(message.body, bytes) else str(message.body).encode()
+        try:
+            self.container.spawn_worker(self, (raw,), {}, handle_result=partial(self._handled, message))
+        except ContainerBeingKilled:
+            self.queue_consumer.settle(message, acknowledge=False)
+
+    def _handled(self, message: Any, worker: Any, result: Any, exc_info: ExcInfo | None) -> tuple[Any, ExcInfo | None]:
+        del worker
+        if exc_info is None:
+            self.queue_consumer.settle(message, acknowledge=True)
+            return result, exc_info
+        self.queue_consumer.settle(message, acknowledge=False)
+        if isinstance(exc_info[1], Abandoned):
+            return result, exc_info
+        # Sick, or a bug outside every handler: nameko ends the container, the process exits, the message comes back.
+        raise exc_info[1].with_traceback(exc_info[2])
+
+
+class Door(Entrypoint):
+    """Calls a method with each request on one route."""
+
+    server = DoorServer()
+
+    def __init__(self, route: Route, **options: Any) -> None:
+        self.route = route
+        super().__init__(**options)
+
+    def setup(self) -> None:
+        """Have our route served."""
+        self.server.register_provider(self)
+
+    def stop(self) -> None:
+        """Accept nobody any more."""
+        self.server.close()
+
+    def respond(self, request: Request, path: dict[str, Any]) -> Response:
+        """Have a worker answer; whatever goes wrong, nothing internal leaks."""
+        done = Event()
+
+        def handled(worker: Any, result: Any, exc_info: ExcInfo | None) -> tuple[Any, ExcInfo | None]:
+            del worker
+            done.send((result, exc_info))
+            return result, exc_info
+
+        try:
+            self.container.spawn_worker(self, (request, self.route, path), {}, handle_result=handled)
+        except ContainerBeingKilled:
+            return problems.unavailable("This process is being stopped.")
+        response, exc_info = done.wait()
+        if exc_info is not None or not isinstance(response, Response):
+            return problems.internal(http.correlation_id(request))
+        return response
+
+
+class Due(Timer):
+    """Calls a method every few seconds, in every replica; the lease in the database picks the one that works."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(interval=None, eager=True, **options)
+
+    def setup(self) -> None:
+        """Take the interval from the settings."""
+        self.interval = self.container.config[DUE_INTERVAL]
+
+
+def consume(*subscriptions: Subscription) -> Callable[[Method], Method]:
+    """Have a method called with the raw bytes of every message of these queues."""
+    return _every(ReliableConsumer.decorator, subscriptions)
+
+
+def serve(*routes: Route) -> Callable[[Method], Method]:
+    """Have a method called as `(request, route, path)` on these routes, and on those that every service has."""
+    return _every(Door.decorator, (*routes, *COMMON_ROUTES))
+
+
+def _every(decorator: Any, things: tuple[Any, ...]) -> Callable[[Method], Method]:
+    def enter(method: Method) -> Method:
+        for thing in things:
+            decorator(thing)(method)
+        return method
+
+    return enter
+
+
+#: Have a method called every `due_interval` seconds.
+due = Due.decorator

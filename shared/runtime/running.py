@@ -1,0 +1,87 @@
+"""A service as one running process sees it: the application, and what stands between it and the outside. No nameko.
+
+The nameko class of a service (services/*/service.py) gets this as its only dependency and passes everything on to it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Any
+
+from werkzeug import Request, Response
+
+from shared.ledger.errors import Transient
+from shared.ledger.reception import Outcome
+from shared.runtime import http, problems
+from shared.runtime.application import Application
+from shared.runtime.auth import Gatekeeper
+from shared.runtime.definition import Route
+from shared.runtime.health import Health
+from shared.runtime.logs import correlating
+from shared.runtime.patience import persistently
+from shared.runtime.preparation import prepare
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(kw_only=True)
+class RunningService:
+    """One process's service."""
+
+    application: Application
+    gatekeeper: Gatekeeper
+    health: Health
+    broker_url: str
+    #: Set once, when the process is told to stop.
+    stopping: Event = field(default_factory=Event)
+    #: Set when database and topology are ready and messages may be taken.
+    prepared: Event = field(default_factory=Event)
+
+    def prepare(self) -> None:
+        """Wait for the database and the broker; messages are taken from then on. Raises Misconfigured."""
+
+        def note(fault: str | None) -> None:
+            self.health.database_fault = fault
+
+        application = self.application
+        if prepare(application.at_hand.engine, application.definition, self.broker_url, self.stopping, note):
+            log.info("ready for messages", extra={"service": application.name})
+            self.prepared.set()
+
+    def receive(self, raw: bytes) -> Outcome:
+        """Handle one message, holding on to it while it cannot be handled. Raises Sick or Abandoned."""
+        with correlating(_correlation_of(raw)):
+            return persistently(self.application.receive, raw, stopping=self.stopping)
+
+    def run_due(self) -> None:
+        """Do what is due, if this process leads and the database is there."""
+        if self.health.database_fault is not None:
+            return
+        try:
+            self.application.run_due()
+        except Transient as error:
+            log.warning("due work has to wait", extra={"reason": str(error)})
+
+    def answer(self, request: Request, route: Route, path: Mapping[str, Any]) -> Response:
+        """Answer one request; never raises."""
+        correlation = http.correlation_id(request)
+        request.environ["HTTP_X_CORRELATION_ID"] = correlation
+        if self.health.database_fault is not None:
+            response = problems.unavailable(f"{self.application.name} waits for its database.")
+            response.headers["X-Correlation-ID"] = correlation
+            return response
+        with correlating(correlation):
+            return http.answer(self.application, self.gatekeeper, route, request, path)
+
+
+def _correlation_of(raw: bytes) -> str:
+    """The correlation id, for logs only; rubbish has none and is dealt with by the reception."""
+    try:
+        found = json.loads(raw)["correlationid"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
+    return found if isinstance(found, str) else ""

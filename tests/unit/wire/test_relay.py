@@ -1,0 +1,280 @@
+"""The relay's decisions, with a broker that answers what the test says."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from threading import Event
+
+import pytest
+from prometheus_client import generate_latest
+from sqlalchemy import insert, select, update
+
+from shared.contracts.intake import MatterOpened
+from shared.kernel.clock import ManualClock, parse_instant
+from shared.ledger import lease, tables
+from shared.ledger.engines import open_engine, writing
+from shared.wire.connection import BrokerAway
+from shared.wire.metrics import RelayMetrics
+from shared.wire.publisher import Answers
+from shared.wire.relay import POLL_S, RENEW_EVERY_S, WINDOW, Relay
+
+NOW = parse_instant("2026-11-22T08:00:00Z")
+TYPE = "gridwhistle.intake.matter-opened.v1"
+assert MatterOpened  # the type is registered
+
+
+class Broker:
+    """Answers as told; remembers what it was sent."""
+
+    def __init__(self):
+        self.sent = []
+        self.refuse = set()
+        self.return_ = set()
+        self.away_after = None
+        self.connections = 0
+
+    def connect(self):
+        self.connections += 1
+        return Link(self)
+
+
+class Link:
+    """A publisher on that broker."""
+
+    def __init__(self, broker):
+        self._broker = broker
+        self._flying = []
+        self._answers = Answers()
+        self.blocked = None
+        self.closed = False
+
+    @property
+    def unanswered(self):
+        return len(self._flying)
+
+    def send(self, message):
+        self._broker.sent.append(message)
+        self._flying.append(message.message_id)
+
+    def wait(self, seconds):
+        for message_id in list(self._flying):
+            if self._broker.away_after is not None:
+                if self._broker.away_after == 0:
+                    self._flying.clear()
+                    raise BrokerAway("gone")
+                self._broker.away_after -= 1
+            self._flying.remove(message_id)
+            if message_id in self._broker.refuse:
+                self._answers.refused.append(message_id)
+            elif message_id in self._broker.return_:
+                self._answers.returned[message_id] = "NO_ROUTE"
+            else:
+                self._answers.confirmed.append(message_id)
+
+    def take_answers(self):
+        answers, self._answers = self._answers, Answers()
+        return answers
+
+    def close(self):
+        self.closed = True
+
+
+class Seconds:
+    """A monotonic clock that the test moves."""
+
+    now = 1_000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def engine(tmp_path):
+    engine = open_engine(f"sqlite:///{tmp_path}/intake.db")
+    tables.metadata.create_all(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def broker():
+    return Broker()
+
+
+@pytest.fixture
+def clock():
+    return ManualClock(NOW)
+
+
+@pytest.fixture
+def seconds():
+    return Seconds()
+
+
+@pytest.fixture
+def relay(engine, broker, clock, seconds):
+    return _relay(engine, broker, clock, seconds, "first")
+
+
+def _relay(engine, broker, clock, seconds, holder):
+    metrics = RelayMetrics("intake")
+    made = Relay(
+        "intake", engine=engine, clock=clock, holder=holder, connect=broker.connect, metrics=metrics, monotonic=seconds
+    )
+    made.metrics = metrics
+    return made
+
+
+def _emit(engine, *streams):
+    with writing(engine) as db:
+        for stream in streams:
+            version = len(db.execute(select(tables.outbox).where(tables.outbox.c.stream == stream)).all()) + 1
+            row = {
+                "message_id": f"{stream}{version}", "stream": stream, "stream_version": version, "type": TYPE,
+                "envelope": b'{"correlationid":"c"}', "created_at": NOW,
+            }  # fmt: skip
+            db.execute(insert(tables.outbox).values(row))
+        db.commit()
+
+
+def _unpublished(engine):
+    with engine.connect() as db:
+        query = select(tables.outbox.c.message_id).where(tables.outbox.c.published_at.is_(None))
+        return set(db.execute(query).scalars())
+
+
+def test_a_round_publishes_in_order_and_marks_what_was_confirmed(engine, broker, relay):
+    _emit(engine, "a", "b", "a")
+    relay.run_once(Event())
+    assert [message.message_id for message in broker.sent] == ["a1", "b1", "a2"]
+    assert broker.sent[0].exchange == "gridwhistle.intake"
+    assert broker.sent[0].routing_key == "matter-opened"
+    assert broker.sent[0].correlation_id == "c"
+    assert _unpublished(engine) == set()
+
+
+def test_full_rounds_follow_at_once_and_an_empty_outbox_is_polled(engine, broker, relay):
+    _emit(engine, *(f"s{number}-" for number in range(WINDOW + 1)))
+    assert relay.run_once(Event()) == 0
+    assert 0 < relay.run_once(Event()) < POLL_S
+    assert relay.run_once(Event()) == POLL_S
+
+
+def test_a_refused_stream_waits_and_the_others_go_on(engine, broker, relay, seconds):
+    broker.refuse = {"a1"}
+    _emit(engine, "a", "b")
+    relay.run_once(Event())
+    assert _unpublished(engine) == {"a1"}
+    _emit(engine, "a", "b")
+    broker.sent.clear()
+    relay.run_once(Event())
+    assert [message.message_id for message in broker.sent] == ["b2"]
+    broker.refuse = set()
+    seconds.now += 1.1
+    broker.sent.clear()
+    relay.run_once(Event())
+    assert [message.message_id for message in broker.sent] == ["a1", "a2"]
+    assert _unpublished(engine) == set()
+
+
+def test_a_stream_refused_again_waits_longer(engine, broker, relay, seconds):
+    broker.return_ = {"a1"}
+    _emit(engine, "a", "b")
+    relay.run_once(Event())
+    seconds.now += 1.1
+    _emit(engine, "b")
+    relay.run_once(Event())  # the second refusal: two seconds now
+    seconds.now += 1.1
+    broker.sent.clear()
+    relay.run_once(Event())
+    assert broker.sent == []
+    seconds.now += 1.0
+    with pytest.raises(BrokerAway, match="none of 1"):
+        relay.run_once(Event())
+
+
+def test_returned_events_are_counted_and_kept(engine, broker, relay):
+    broker.return_ = {"a1"}
+    _emit(engine, "a", "b")
+    relay.run_once(Event())
+    assert _unpublished(engine) == {"a1"}
+    text = generate_latest(relay.metrics.registry).decode()
+    assert 'gridwhistle_relay_confirms_total{result="returned",service="intake"} 1.0' in text
+    assert 'gridwhistle_relay_confirms_total{result="confirmed",service="intake"} 1.0' in text
+    assert 'gridwhistle_relay_returned_total{service="intake"} 1.0' in text
+
+
+def test_what_was_confirmed_before_the_link_broke_is_marked_and_the_rest_sent_again(engine, broker, relay):
+    _emit(engine, "a", "b", "c")
+    broker.away_after = 2
+    with pytest.raises(BrokerAway):
+        relay.run_once(Event())
+    assert _unpublished(engine) == {"c1"}
+    broker.away_after = None
+    broker.sent.clear()
+    relay.run_once(Event())
+    assert [message.message_id for message in broker.sent] == ["c1"]
+    assert broker.connections == 2
+
+
+def test_only_the_holder_of_the_lease_works_until_it_ends(engine, broker, clock, seconds, relay):
+    second = _relay(engine, broker, clock, seconds, "second")
+    relay.run_once(Event())
+    _emit(engine, "a")
+    second.run_once(Event())
+    assert broker.sent == []
+    clock.advance(lease.DURATION + timedelta(seconds=1))
+    seconds.now += 11
+    second.run_once(Event())
+    assert [message.message_id for message in broker.sent] == ["a1"]
+
+
+def test_a_relay_that_slept_through_a_takeover_marks_nothing(engine, broker, clock, seconds, relay):
+    relay.run_once(Event())  # leads
+    _emit(engine, "a")
+    with writing(engine) as db:  # another one took over while the first was stopped
+        db.execute(update(tables.leases).values(holder="second", token=tables.leases.c.token + 1))
+        db.commit()
+    relay.run_once(Event())  # still believes it leads: sends, but the fence keeps it from marking
+    assert _unpublished(engine) == {"a1"}
+    assert relay._token is None
+
+
+def test_the_lease_is_renewed_while_an_answer_is_waited_for(engine, broker, clock, seconds, relay):
+    relay.run_once(Event())
+    _emit(engine, "a")
+    link = relay._publisher = Link(broker)
+    patience = iter(range(20))
+
+    def slow(_seconds):
+        if next(patience) < 10:
+            clock.advance(timedelta(seconds=RENEW_EVERY_S))
+            seconds.now += RENEW_EVERY_S
+        else:
+            Link.wait(link, _seconds)
+
+    link.wait = slow
+    relay.run_once(Event())
+    assert _unpublished(engine) == set()
+
+
+def test_a_clean_stop_gives_the_lease_up(engine, broker, clock, seconds, relay):
+    stop = Event()
+    _emit(engine, "a")
+    relay._pause = lambda _seconds, _stop: stop.set()
+    relay.run(stop)
+    assert _unpublished(engine) == set()
+    second = _relay(engine, broker, clock, seconds, "second")
+    second.run_once(Event())
+    assert second._token is not None
+
+
+def test_backlog_and_age_are_measured_even_without_the_lease(engine, broker, clock, seconds, relay):
+    relay.run_once(Event())
+    _emit(engine, "a", "b")
+    clock.advance(timedelta(seconds=5))
+    second = _relay(engine, broker, clock, seconds, "second")
+    second.run_once(Event())
+    text = generate_latest(second.metrics.registry).decode()
+    assert 'gridwhistle_outbox_pending{service="intake"} 2.0' in text
+    assert 'gridwhistle_outbox_oldest_age_seconds{service="intake"} 5.0' in text
