@@ -2,45 +2,77 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, bindparam, case, literal_column, update
 
+from shared.ledger.dialects import built, upsert
 from shared.ledger.tables import inbox, stream_positions
 
 
-def lock_position(db: Connection, handler: str, stream: str) -> int:
-    """The version applied last (0: none), with its row locked until the transaction ends.
+@dataclass(frozen=True, kw_only=True)
+class Position:
+    """How far a stream has been applied by a handler, including the message at hand if its turn has come."""
 
-    One statement that inserts or touches the row: two workers holding neighbouring versions of one stream cannot both
-    decide on what they saw before the other committed.
-    """
-    dialect = postgresql if db.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(stream_positions).values(handler=handler, stream=stream, version=0)
-    statement = statement.on_conflict_do_update(
+    version: int
+    #: Events of the stream that are parked.
+    waiting: int
+
+
+@built
+def _step(dialect: str) -> Any:
+    version = bindparam("version", type_=stream_positions.c.version.type)
+    statement = upsert(dialect, stream_positions).values(
+        handler=bindparam("handler"),
+        stream=bindparam("stream"),
+        version=case((version == 1, version), else_=literal_column("0")),
+        waiting=literal_column("0"),
+    )
+    mine = stream_positions.c.version
+    return statement.on_conflict_do_update(
         index_elements=[stream_positions.c.handler, stream_positions.c.stream],
-        set_={"version": stream_positions.c.version},
-    ).returning(stream_positions.c.version)
-    version: int = db.execute(statement).scalar_one()
-    return version
+        set_={"version": case((mine == version - 1, version), else_=mine)},
+    ).returning(mine, stream_positions.c.waiting)
 
 
-def advance(db: Connection, handler: str, stream: str, version: int) -> None:
-    """Note that `version` is applied."""
-    db.execute(
-        update(stream_positions)
-        .where(stream_positions.c.handler == handler, stream_positions.c.stream == stream)
-        .values(version=version)
+def step(db: Connection, handler: str, stream: str, version: int) -> Position:
+    """Move the stream's position to `version` if it stands right before it, and lock it until the transaction ends.
+
+    One statement, so that two workers holding neighbouring versions cannot both decide on what they saw before the
+    other committed. A returned version below the one asked for means: too early; above: applied long ago; equal: its
+    turn, or a repeat of the last one (the inbox tells which).
+    """
+    row = db.execute(_step(db), {"handler": handler, "stream": stream, "version": version}).one()
+    return Position(version=row.version, waiting=row.waiting)
+
+
+@built
+def _record(dialect: str) -> Any:
+    return (
+        upsert(dialect, inbox)
+        .values(handler=bindparam("handler"), message_id=bindparam("message_id"), handled_at=bindparam("handled_at"))
+        .on_conflict_do_nothing()
     )
 
 
-def seen(db: Connection, handler: str, message_id: str) -> bool:
-    """Whether the handler's effects of this message are committed."""
-    query = select(inbox.c.handler).where(inbox.c.handler == handler, inbox.c.message_id == message_id)
-    return db.execute(query).first() is not None
+def record(db: Connection, handler: str, message_id: str, at: datetime) -> bool:
+    """Enter the message; False when it is there already. Commits together with its effects, never apart from them."""
+    done = db.execute(_record(db), {"handler": handler, "message_id": message_id, "handled_at": at})
+    return bool(done.rowcount)
 
 
-def record(db: Connection, handler: str, message_id: str, at: datetime) -> None:
-    """Enter the message; commits together with its effects, never apart from them."""
-    db.execute(insert(inbox).values(handler=handler, message_id=message_id, handled_at=at))
+_COUNT_WAITING = (
+    update(stream_positions)
+    .where(
+        stream_positions.c.handler == bindparam("of_handler"),
+        stream_positions.c.stream == bindparam("of_stream"),
+    )
+    .values(waiting=stream_positions.c.waiting + bindparam("by"))
+)
+
+
+def count_waiting(db: Connection, handler: str, stream: str, by: int) -> None:
+    """Note that one more (1) or one fewer (-1) event of the stream is parked."""
+    db.execute(_COUNT_WAITING, {"of_handler": handler, "of_stream": stream, "by": by})

@@ -10,8 +10,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, and_, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from shared.ledger.dialects import upsert
 from shared.ledger.errors import LeaseLost
 from shared.ledger.tables import leases
 
@@ -21,8 +21,7 @@ DURATION = timedelta(seconds=10)
 
 def take(db: Connection, name: str, holder: str, now: datetime) -> int | None:
     """Take or renew the lease; returns the token, or None while another holder's lease runs. The caller commits."""
-    dialect = postgresql if db.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(leases).values(name=name, holder=holder, token=1, expires_at=now + DURATION)
+    statement = upsert(db.dialect.name, leases).values(name=name, holder=holder, token=1, expires_at=now + DURATION)
     statement = statement.on_conflict_do_update(
         index_elements=[leases.c.name],
         set_={

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from shared.contracts.envelope import Envelope
+from shared.ledger.dialects import built, upsert
 from shared.ledger.tables import outbox, stream_heads
 
 
@@ -26,15 +27,27 @@ class Pending:
     created_at: datetime
 
 
-def take_versions(db: Connection, stream: str, count: int) -> int:
-    """Reserve `count` versions of a stream and return the first; locks the stream until the transaction ends."""
-    dialect = postgresql if db.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(stream_heads).values(stream=stream, version=count)
-    statement = statement.on_conflict_do_update(
-        index_elements=[stream_heads.c.stream], set_={"version": stream_heads.c.version + count}
-    ).returning(stream_heads.c.version)
-    last: int = db.execute(statement).scalar_one()
-    return last - count + 1
+@built
+def _take(dialect: str) -> Any:
+    statement = upsert(dialect, stream_heads).values(stream=bindparam("stream"), version=bindparam("version"))
+    return statement.on_conflict_do_update(
+        index_elements=[stream_heads.c.stream],
+        set_={"version": stream_heads.c.version + statement.excluded.version},
+    ).returning(stream_heads.c.stream, stream_heads.c.version)
+
+
+def take_versions(db: Connection, counts: Mapping[str, int]) -> dict[str, int]:
+    """Reserve `counts[stream]` versions of each stream; returns the first of each. Locks the streams until the end.
+
+    Streams are taken in one order, so that two transactions touching the same ones cannot wait for each other.
+    """
+    if not counts:
+        return {}
+    wanted = [{"stream": stream, "version": counts[stream]} for stream in sorted(counts)]
+    return {row.stream: row.version - counts[row.stream] + 1 for row in db.execute(_take(db), wanted)}
+
+
+_APPEND = insert(outbox)
 
 
 def append(db: Connection, envelopes: Sequence[Envelope], created_at: datetime) -> None:
@@ -51,7 +64,7 @@ def append(db: Connection, envelopes: Sequence[Envelope], created_at: datetime) 
             }
             for envelope in envelopes
         ]
-        db.execute(insert(outbox), rows)
+        db.execute(_APPEND, rows)
 
 
 def pending(db: Connection, limit: int, *, without: Collection[str] = ()) -> list[Pending]:

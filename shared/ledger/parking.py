@@ -3,29 +3,49 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, and_, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, and_, bindparam, delete, func, select
 
 from shared.contracts.envelope import Envelope
+from shared.ledger import inbox
+from shared.ledger.dialects import built, upsert
 from shared.ledger.tables import parked, stream_positions
 
 
+@built
+def _park(dialect: str) -> Any:
+    names = ("handler", "stream", "stream_version", "message_id", "envelope", "parked_at")
+    return upsert(dialect, parked).values(**{name: bindparam(name) for name in names}).on_conflict_do_nothing()
+
+
 def park(db: Connection, handler: str, envelope: Envelope, raw: bytes, at: datetime) -> None:
-    """Keep an early event; parking the same one twice is harmless."""
-    dialect = postgresql if db.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(parked).values(
-        handler=handler, stream=envelope.stream, stream_version=envelope.streamversion, message_id=envelope.id,
-        envelope=raw, parked_at=at,
-    )  # fmt: skip
-    db.execute(statement.on_conflict_do_nothing())
+    """Keep an early event.
+
+    Parking the same one twice is harmless. The stream's position must be locked (inbox.step).
+    """
+    done = db.execute(
+        _park(db),
+        {
+            "handler": handler,
+            "stream": envelope.stream,
+            "stream_version": envelope.streamversion,
+            "message_id": envelope.id,
+            "envelope": raw,
+            "parked_at": at,
+        },
+    )
+    if done.rowcount:
+        inbox.count_waiting(db, handler, envelope.stream, 1)
 
 
 def unpark(db: Connection, handler: str, stream: str, version: int) -> None:
-    """Remove an event that is being applied in this transaction."""
-    db.execute(
+    """Remove an event that is being applied, or was, in this transaction."""
+    done = db.execute(
         delete(parked).where(parked.c.handler == handler, parked.c.stream == stream, parked.c.stream_version == version)
     )
+    if done.rowcount:
+        inbox.count_waiting(db, handler, stream, -1)
 
 
 def successor(db: Connection, handler: str, stream: str, version: int) -> bytes | None:

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, Row, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from shared.kernel.errors import NotFound
+from shared.ledger.dialects import upsert
 from shared.ledger.tables import failures, quarantine
 
 #: Attempts at a message that a bug makes fail, before it is set aside.
@@ -33,8 +33,7 @@ def hold(
     at: datetime,
 ) -> None:
     """Set a message aside; holding the same message of the same handler again changes nothing."""
-    dialect = postgresql if db.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(quarantine).values(
+    statement = upsert(db.dialect.name, quarantine).values(
         id=entry_id,
         handler=handler,
         message_id=message_id,
@@ -49,8 +48,7 @@ def hold(
 
 def count_failure(db: Connection, handler: str, message_id: str, error: str, at: datetime) -> int:
     """Count one more failed attempt; returns how many there have been."""
-    dialect = postgresql if db.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(failures).values(
+    statement = upsert(db.dialect.name, failures).values(
         handler=handler, message_id=message_id, attempts=1, last_error=error[:4_000].replace("\x00", "\\0"), last_at=at
     )
     statement = statement.on_conflict_do_update(

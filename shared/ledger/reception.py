@@ -76,8 +76,8 @@ class Reception:
             return self._set_aside(raw, _body_id(raw), "undecodable", error)
         except envelopes.SchemaViolation as error:
             return self._set_aside(raw, _body_id(raw), "schema-violation", error)
-        outcome = self._guarded(envelope, raw)
-        if outcome in (Outcome.HANDLED, Outcome.IGNORED, Outcome.REFUSED):
+        outcome, followed = self._guarded(envelope, raw)
+        if followed:
             self._follow(envelope)
         return outcome
 
@@ -111,52 +111,57 @@ class Reception:
             if raw is None:
                 return
             try:
-                self._guarded(envelopes.from_bytes(raw), raw)
+                _, followed = self._guarded(envelopes.from_bytes(raw), raw)
             except (Transient, HandlerFailed) as error:
                 log.warning("a parked successor has to wait", extra={"stream": envelope.stream, "error": str(error)})
                 return
+            if not followed:
+                return
 
-    def _guarded(self, envelope: Envelope, raw: bytes) -> Outcome:
+    def _guarded(self, envelope: Envelope, raw: bytes) -> tuple[Outcome, bool]:
         try:
             return self._apply(envelope, raw)
         except DBAPIError as error:
             sorted_out = _sorted(error)
             if isinstance(sorted_out, Transient):
                 raise sorted_out from error
-            return self._failed(envelope, raw, error)
+            return self._failed(envelope, raw, error), False
         except envelopes.SchemaViolation as error:
-            return self._set_aside(raw, envelope.id, "schema-violation", error)
+            return self._set_aside(raw, envelope.id, "schema-violation", error), False
         except (Transient, HandlerFailed):
             raise
         except Exception as error:  # noqa: BLE001 -- the one consumer boundary: any bug in a handler must keep the message
-            return self._failed(envelope, raw, error)
+            return self._failed(envelope, raw, error), False
 
-    def _apply(self, envelope: Envelope, raw: bytes) -> Outcome:
+    def _apply(self, envelope: Envelope, raw: bytes) -> tuple[Outcome, bool]:
+        """What became of it, and whether a parked successor may be waiting."""
         with unit_of_work(
             self.at_hand, cause=envelope, correlation_id=envelope.correlationid, traceparent=envelope.traceparent
         ) as work:
-            sequenced = envelope.streamversion > 0
-            if sequenced:
-                position = inbox.lock_position(work.db, self.name, envelope.stream)
-                if envelope.streamversion <= position:
-                    parking.unpark(work.db, self.name, envelope.stream, envelope.streamversion)
-                    work.commit()
-                    return Outcome.DUPLICATE
-                if envelope.streamversion > position + 1:
+            version, waiting = envelope.streamversion, 0
+            if version > 0:
+                position = inbox.step(work.db, self.name, envelope.stream, version)
+                waiting = position.waiting
+                if position.version < version:
                     parking.park(work.db, self.name, envelope, raw, work.now)
                     work.commit()
-                    return Outcome.PARKED
-            if inbox.seen(work.db, self.name, envelope.id):
-                return Outcome.DUPLICATE
+                    return Outcome.PARKED, False
+                if position.version > version:
+                    return self._seen_before(envelope, work), False
+            if not inbox.record(work.db, self.name, envelope.id, work.now):
+                return self._seen_before(envelope, work), False
             outcome = self._handle(envelope, raw, work)
-            inbox.record(work.db, self.name, envelope.id, work.now)
-            if sequenced:
-                inbox.advance(work.db, self.name, envelope.stream, envelope.streamversion)
-                parking.unpark(work.db, self.name, envelope.stream, envelope.streamversion)
+            if waiting:
+                parking.unpark(work.db, self.name, envelope.stream, version)
             work.commit()
         if self.emitted is not None:
             self.emitted(work.events)
-        return outcome
+        return outcome, waiting > 0
+
+    def _seen_before(self, envelope: Envelope, work: UnitOfWork) -> Outcome:
+        parking.unpark(work.db, self.name, envelope.stream, envelope.streamversion)
+        work.commit()
+        return Outcome.DUPLICATE
 
     def _handle(self, envelope: Envelope, raw: bytes, work: UnitOfWork) -> Outcome:
         if self.observer is not None:

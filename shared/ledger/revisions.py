@@ -45,6 +45,7 @@ def create_ledger_0001(op: Any) -> None:
         Column("handler", String(100), primary_key=True),
         Column("stream", String(300), primary_key=True),
         Column("version", Integer, nullable=False),
+        Column("waiting", Integer, nullable=False),
     )
     op.create_table(
         "parked",

@@ -57,6 +57,8 @@ stream_positions = Table(
     Column("handler", String(100), primary_key=True),
     Column("stream", String(300), primary_key=True),
     Column("version", Integer, nullable=False),
+    #: How many events of the stream are parked; saves looking for successors after every message.
+    Column("waiting", Integer, nullable=False),
 )
 
 #: Events that came before their predecessor; applied as soon as the hole is filled.

@@ -158,8 +158,7 @@ class UnitOfWork:
         counts: dict[str, int] = {}
         for _, stream, _, _ in self._emitted:
             counts[stream] = counts.get(stream, 0) + 1
-        # Sorted, so that two transactions touching the same streams take the locks in the same order.
-        heads = {stream: outbox.take_versions(self.db, stream, counts[stream]) for stream in sorted(counts)}
+        heads = outbox.take_versions(self.db, counts)
         made = []
         now = self.now
         for row, stream, subject, data in self._emitted:

@@ -15,7 +15,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from shared.contracts import shapes
@@ -23,6 +22,7 @@ from shared.kernel.actor import ANONYMOUS, SYSTEM, Actor
 from shared.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refusal, Unauthenticated
 from shared.kernel.hashing import sha256_hex
 from shared.ledger import lease
+from shared.ledger.dialects import upsert
 from shared.ledger.errors import LeaseLost, Transient, is_transient
 from shared.ledger.reception import Outcome, Reception
 from shared.ledger.tables import idempotency
@@ -164,9 +164,8 @@ class Application:
             message = "The Idempotency-Key must have 1 to 200 characters."
             raise Invalid(message, fields={"Idempotency-Key": [message]})
         # Insert first: of two twins the second waits here for the first one's commit and then finds its reply.
-        dialect = postgresql if work.db.dialect.name == "postgresql" else sqlite
         claimed = work.db.execute(
-            dialect.insert(idempotency)
+            upsert(work.db.dialect.name, idempotency)
             .values(
                 actor=work.actor.id,
                 command=name,

@@ -139,8 +139,7 @@ def test_a_crash_between_predecessor_and_successor_is_mended_by_the_sweep(make_s
     raws = envelopes(make_surroundings, "m")["m"]
     reception.receive(raws[1])
     with unit_of_work(reception.at_hand) as work:  # as if the process had died right after applying version 1
-        inbox.lock_position(work.db, "dispatch", "intake.matter:m")
-        inbox.advance(work.db, "dispatch", "intake.matter:m", 1)
+        inbox.step(work.db, "dispatch", "intake.matter:m", 1)
         work.commit()
     assert reception.sweep() == 1
     assert handler.seen == [("m", 3)]
