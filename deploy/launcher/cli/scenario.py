@@ -1,4 +1,4 @@
-"""`gridwhistle scenario run FILE…`: replay a town's day through the public commands, and check what must have happened."""
+"""`gridwhistle scenario run FILE…`: replay a town's day through the public commands, and check what must happen."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 
 from deploy.launcher import services
 from deploy.launcher.installation import pack_folder
@@ -135,7 +136,7 @@ def _print(console: Console, played: Played, pack: Jurisdiction, *, everything: 
         f"{len(played.happenings)} 个事件 events, {days:.1f} 天 days"
     )
     for unmet in played.unmet:
-        console.print(f"  [red]✗[/] {unmet}", markup=True, soft_wrap=True)
+        console.print(f"  [red]✗[/] {escape(str(unmet))}", soft_wrap=True)
 
 
 def _as_json(played: Played, pack: Jurisdiction) -> dict[str, Any]:

@@ -19,8 +19,8 @@ from shared.runtime.definition import Command, Route, ServiceDefinition
 
 #: Where a matter is seen, and the report.
 MATTER = "/api/v1/matters/<matter>"
-REPORT = "/api/v1/report"
-TRACE = "/api/v1/trace"
+REPORT = "/api/v1/reports/preview"
+TIMELINE = "/api/v1/matters/<matter>/timeline"
 OPERATIONS = "/api/v1/operations"
 
 
@@ -68,6 +68,11 @@ def matter_view(body: Mapping[str, Any]) -> MatterView:
         for clock in body.get("clocks", ())
     )
     return MatterView(state=body["state"], unit=_id(body.get("unit")), level=body.get("level"), clocks=clocks)
+
+
+def figures(report: Mapping[str, Any]) -> dict[str, Any]:
+    """A report's figures by name."""
+    return {figure["figure"]: figure for figure in report["figures"]}
 
 
 def _id(unit: Any) -> str | None:

@@ -6,7 +6,7 @@ A scenario of two weeks takes about a second. Every scenario gets a suite of its
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,6 +18,7 @@ from services.oversight.repository import trace
 from shared.contracts import envelope as envelopes
 from shared.jurisdiction import Jurisdiction
 from shared.kernel.actor import Actor
+from shared.kernel.clock import rfc3339
 from shared.kernel.hashing import link_token
 from shared.ledger.engines import reading
 
@@ -28,6 +29,7 @@ class EmbeddedStage:
     def __init__(self, jurisdiction: Jurisdiction) -> None:
         self._jurisdiction = jurisdiction
         self._suite: Suite | None = None
+        self._began = datetime.min.replace(tzinfo=UTC)
         self._events: list[Happening] = []
 
     @property
@@ -65,6 +67,7 @@ class EmbeddedStage:
         """A new suite, at `start`."""
         self.close()
         self._suite = Suite.in_memory(self._jurisdiction, start)
+        self._began = start
         self._events = []
 
     def execute(self, command: str, content: Mapping[str, Any], actor: Actor) -> Mapping[str, Any]:
@@ -92,8 +95,9 @@ class EmbeddedStage:
         return doors.matter_view(self._ask("dispatch", doors.MATTER, {"matter": matter}))
 
     def report(self) -> Mapping[str, Any]:
-        """The transparency report of all time. Raises Refusal."""
-        return self._ask("oversight", doors.REPORT, {})
+        """The report's figures since `begin`, by name. Raises Refusal."""
+        period = {"period_from": rfc3339(self._began), "period_to": rfc3339(self.now())}
+        return doors.figures(self._ask("oversight", doors.REPORT, period))
 
     def evaluation_token(self, evaluation: str) -> str:
         """What the asker's link holds."""

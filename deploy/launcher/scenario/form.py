@@ -91,7 +91,7 @@ class Expectation:
     level: str | None = None
     unit: str | None = None
     clocks: tuple[ClockExpectation, ...] = ()
-    #: Figure of the transparency report -> value it must have; dotted names reach into it.
+    #: Figure of the transparency report, such as `closed`, `on_time_share` or `on_time_share.denominator` -> its value.
     report: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -214,6 +214,7 @@ class _Run:
         differences = []
         for path, value in expectation.report.items():
             found = reach(report, path)
+            found = found.get("value") if isinstance(found, Mapping) else found
             wanted = self._filled(value)
             if found != wanted:
                 differences.append((f"the report's {path} to be {wanted!r}", repr(found)))

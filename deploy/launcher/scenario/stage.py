@@ -89,7 +89,7 @@ class Stage(Protocol):
         ...
 
     def report(self) -> Mapping[str, Any]:
-        """The transparency report of all time. Raises Refusal."""
+        """The transparency report's figures since `begin`, by name. Raises Refusal."""
         ...
 
     def evaluation_token(self, evaluation: str) -> str:

@@ -21,6 +21,8 @@ from shared.kernel.clock import parse_instant
 
 #: Longest piece of free text in one sentence, characters.
 _LONGEST = 46
+#: The first Chinese character of Unicode; a free text that has one is not repeated in the English column.
+_FIRST_CHINESE = "\u4e00"
 #: Fields that name units.
 _UNITS = frozenset({"unit", "from_unit", "to_unit", "whistler", "department", "lead", "host_unit"})
 _UNIT_LISTS = frozenset({"departments", "filed_with", "parties", "skipped"})
@@ -92,8 +94,8 @@ def table(
     shown = Table(title=title, title_justify="left", box=None, pad_edge=False, show_header=False, padding=(0, 1))
     shown.add_column(no_wrap=True, style="dim")
     shown.add_column(no_wrap=True)
-    shown.add_column(ratio=5, overflow="fold")
-    shown.add_column(ratio=4, overflow="fold", style="dim")
+    shown.add_column(ratio=4, overflow="fold")
+    shown.add_column(ratio=3, overflow="fold", style="dim")
     zone = ZoneInfo(jurisdiction.timezone)
     day = ""
     for line in lines(happenings, jurisdiction, everything=everything):
@@ -124,7 +126,9 @@ def _value(name: str, value: Any, jurisdiction: Jurisdiction, locale: str) -> st
         said = person_name(str(value), jurisdiction, locale)
     else:
         coded = str(value).lower() if isinstance(value, bool) else str(value)
-        said = shortened(_worded(f"value.{name}.{coded}", coded, locale))
+        said = _worded(f"value.{name}.{coded}", shortened(coded), locale)
+        if locale != wording.DEFAULT and any(sign >= _FIRST_CHINESE for sign in said):
+            said = "…"
     return said
 
 
@@ -151,6 +155,8 @@ def person_name(person: str, jurisdiction: Jurisdiction, locale: str = wording.D
     found = jurisdiction.staff.get(person)
     if found is None:
         return person
+    if locale != wording.DEFAULT:
+        return found.roles[0]  # packs seldom give titles in English; the role says the same
     return _label(found.title or found.name, locale)
 
 
