@@ -61,6 +61,7 @@ servers: $(STAMP) ## Start private RabbitMQ, PostgreSQL and Prometheus and print
 .PHONY: test
 test: lint types imports drift install-servers ## Run every check; installs servers from Debian when absent and root
 	@$(MAKE) --no-print-directory unit
+	@echo "Passed so far: ruff, mypy, import-linter, documents, packs, tests without servers"
 	@$(MAKE) --no-print-directory integration
 
 .PHONY: lint
@@ -84,6 +85,13 @@ types: $(STAMP) ## Check types (mypy, strict)
 imports: $(STAMP) ## Check the architecture's directions of import
 	@echo "== import-linter"
 	@$(BIN)/lint-imports --no-logo
+
+.PHONY: drift
+drift: $(STAMP) ## Check that generated documents and the jurisdiction packs are in order
+	@echo "== generated documents"
+	@$(BIN)/gridwhistle docs check
+	@echo "== jurisdiction packs"
+	@for pack in deploy/jurisdictions/*/; do $(BIN)/gridwhistle jurisdiction lint "$$pack"; done
 
 .PHONY: install-servers
 install-servers: $(STAMP)
