@@ -1,4 +1,6 @@
-"""Events of dispatch 办事: a matter is classified, assigned, handled, escalated, whistled for, resolved and closed (J5).
+"""Events of dispatch 办事.
+
+A matter is classified, assigned, handled, escalated, whistled for, resolved and closed (J5).
 
 The matter's life is one stream; clocks and whistle calls have streams of their own.
 """
@@ -8,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from shared.contracts.registry import event
-from shared.contracts.shapes import choice, flag, ident, instant, many, mapping, text, whole
+from shared.contracts.shapes import choice, flag, ident, instant, many, mapping, number, text, whole
 from shared.contracts.values import Evidence
 
 CLOCK_KINDS = (
@@ -208,6 +210,49 @@ class ClockBreached:
     kind: str = choice(*CLOCK_KINDS)
     unit: str = ident()
     due_at: datetime = instant()
+    detected_at: datetime | None = instant(default=None, about="When the scan saw it; the outcome never depends on it")
+
+
+@event("dispatch.clock-grossly-overdue", stream="clock", key="clock_id")
+class ClockGrosslyOverdue:
+    """The clock runs far beyond its due instant 严重超时; the pack says what far is."""
+
+    clock_id: str = ident()
+    matter_id: str = ident()
+    kind: str = choice(*CLOCK_KINDS)
+    unit: str = ident()
+    due_at: datetime = instant()
+
+
+@event("dispatch.clock-paused", stream="clock", key="clock_id")
+class ClockPaused:
+    """An approved suspension stops the clock for a while 暂停计时."""
+
+    clock_id: str = ident()
+    matter_id: str = ident()
+    kind: str = choice(*CLOCK_KINDS)
+    unit: str = ident()
+    paused_at: datetime = instant()
+
+
+@event("dispatch.clock-moved", stream="clock", key="clock_id")
+class ClockMoved:
+    """The due instant is another one now 时限变更.
+
+    The clock's start and pauses stand, the first promise is kept beside it.
+    """
+
+    clock_id: str = ident()
+    matter_id: str = ident()
+    kind: str = choice(*CLOCK_KINDS)
+    unit: str = ident()
+    cause: str = choice("resumed", "reclassified", "extended")
+    from_due_at: datetime = instant()
+    due_at: datetime = instant()
+    original_due_at: datetime = instant(about="What was promised first")
+    target: str = text(maximum=300, about="The target in words")
+    provisional: bool = flag(about="The calendar does not reach the due time yet")
+    response_class: str = ident()
 
 
 @event("dispatch.clock-stopped", stream="clock", key="clock_id")
@@ -221,6 +266,7 @@ class ClockStopped:
     stopped_at: datetime = instant()
     due_at: datetime = instant()
     outcome: str = choice("met", "breached", "cancelled")
+    budget_used: float | None = number(default=None, minimum=0, about="Share of the time promised that was used")
 
 
 @event("dispatch.whistle-blown", stream="whistle", key="whistle_id")
@@ -249,6 +295,9 @@ class WhistleAnswered:
     note: str = text(maximum=4_000)
     late: bool = flag(about="The first answer came after the report-in deadline")
     answered_by: str = ident()
+    report_in_seconds: float | None = number(
+        default=None, minimum=0, about="From the whistle to the first answer; that one only"
+    )
 
 
 @event("dispatch.whistle-overdue", stream="whistle", key="whistle_id")

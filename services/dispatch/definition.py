@@ -1,0 +1,27 @@
+"""Dispatch as data, for whichever way the suite is started."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from services.dispatch import commands, handlers, metrics, repository, tables, whistle_repository
+from services.dispatch.subscriptions import SUBSCRIPTIONS
+from services.dispatch.web.routes import ROUTES
+from shared.runtime.definition import DueWork, ServiceDefinition, commands_of
+
+DEFINITION = ServiceDefinition(
+    name="dispatch",
+    commands=commands_of(commands, handlers),
+    subscriptions=SUBSCRIPTIONS,
+    routes=ROUTES,
+    tables=tables.metadata,
+    migrations=Path(__file__).parent / "migrations",
+    # Suspensions first: a clock that runs again today must not wait for the next scan.
+    due_work=(
+        DueWork(name="suspensions", run=handlers.run_suspensions, next_due=repository.next_pause_end),
+        DueWork(name="clocks", run=handlers.run_clocks, next_due=repository.next_clock_step),
+        DueWork(name="whistles", run=handlers.run_whistles, next_due=whistle_repository.next_due),
+    ),
+    observe=metrics.observe,
+    refresh=metrics.refresh,
+)

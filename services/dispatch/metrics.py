@@ -1,0 +1,104 @@
+"""What dispatch counts beyond what every service counts (design section 10): no matter or grid as a label, ever."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from services.dispatch import lists
+from services.dispatch.domain.clocks import Band
+from shared.contracts import dispatch
+from shared.ledger.unit_of_work import UnitOfWork
+from shared.runtime.metrics import BUDGET_SHARES, ServiceMetrics
+
+#: From the instant a breach could be known to the scan that saw it, seconds.
+_DETECTION_S = (0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 900, 3_600)
+#: From the whistle to the first answer of a department, seconds: minutes to three days.
+_REPORT_IN_S = (300, 900, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400, 172_800, 259_200)
+
+
+def observe(event: Any, metrics: ServiceMetrics) -> None:
+    """Count what is committed."""
+    count = _OBSERVERS.get(type(event))
+    if count is not None:
+        count(event, metrics)
+
+
+def refresh(work: UnitOfWork, metrics: ServiceMetrics) -> None:
+    """Set the gauges at a scrape: open clocks by band and street, and how far the calendar reaches."""
+    gauge = metrics.gauge("sla_open_clocks", "Clocks that have not stopped", ("band", "street"))
+    counted = lists.open_clocks(work.db, work.now)
+    streets = {unit.id for unit in work.jurisdiction.units.values() if unit.level == "street"}
+    for street in streets | {street for _, street in counted}:
+        for band in Band:
+            gauge.labels(metrics.service, band.value, street).set(counted.get((band.value, street), 0))
+    calendar = work.jurisdiction.calendar
+    covered = calendar.instant(calendar.covered_until, 86_400).timestamp()
+    metrics.gauge("calendar_covered_until_timestamp_seconds", "End of the published working calendar").labels(
+        metrics.service
+    ).set(covered)
+    oldest = lists.oldest_due_step(work.db)
+    behind = 0.0 if oldest is None else max(0.0, (work.now - oldest).total_seconds())
+    metrics.gauge("sla_scan_behind_seconds", "Age of the oldest clock step not yet done").labels(metrics.service).set(
+        behind
+    )
+
+
+def _started(event: dispatch.ClockStarted, metrics: ServiceMetrics) -> None:
+    starts = metrics.counter("sla_clock_starts_total", "Clocks started", ("kind", "response_class"))
+    starts.labels(metrics.service, event.kind, event.response_class).inc()
+
+
+def _stopped(event: dispatch.ClockStopped, metrics: ServiceMetrics) -> None:
+    stops = metrics.counter("sla_clock_stops_total", "Clocks stopped, by outcome", ("kind", "outcome"))
+    stops.labels(metrics.service, event.kind, event.outcome).inc()
+    if event.budget_used is not None and event.outcome != "cancelled":
+        used = metrics.histogram("sla_budget_used_ratio", "Share of the promised time used", ("kind",), BUDGET_SHARES)
+        used.labels(metrics.service, event.kind).observe(event.budget_used)
+
+
+def _breached(event: dispatch.ClockBreached, metrics: ServiceMetrics) -> None:
+    metrics.counter("sla_clock_breaches_total", "Clocks breached", ("kind",)).labels(metrics.service, event.kind).inc()
+    if event.detected_at is not None:
+        delay = (event.detected_at - event.due_at).total_seconds()
+        metrics.histogram("sla_detection_delay_seconds", "From due to seen", (), _DETECTION_S).labels(
+            metrics.service
+        ).observe(max(0.0, delay))
+
+
+def _escalated(event: dispatch.MatterEscalated, metrics: ServiceMetrics) -> None:
+    climbs = metrics.counter("escalations_total", "Matters that climbed", ("cause", "reason", "to_level"))
+    climbs.labels(metrics.service, event.cause, event.reason, event.to_level).inc()
+    skipped = metrics.counter("escalations_skipped_total", "Levels passed over", ("reason",))
+    skipped.labels(metrics.service, "nobody-responsible").inc(len(event.skipped))
+
+
+def _classified(event: dispatch.MatterClassified, metrics: ServiceMetrics) -> None:
+    classes = metrics.counter("matters_classified_total", "Matters by class", ("response_class", "by"))
+    by = "desk" if event.rule == "reclassified" else "rule"
+    classes.labels(metrics.service, event.response_class, by).inc()
+
+
+def _closed(event: dispatch.MatterClosed, metrics: ServiceMetrics) -> None:
+    closures = metrics.counter("matters_closed_total", "Matters closed", ("response_class", "level", "on_time"))
+    closures.labels(metrics.service, event.response_class, event.level, str(event.on_time).lower()).inc()
+
+
+def _answered(event: dispatch.WhistleAnswered, metrics: ServiceMetrics) -> None:
+    answers = metrics.counter("whistle_answers_total", "Answers by department", ("department", "answer"))
+    answers.labels(metrics.service, event.department, event.answer).inc()
+    if event.report_in_seconds is not None:
+        metrics.histogram(
+            "whistle_report_in_seconds", "From the whistle to the first answer", ("department", "late"), _REPORT_IN_S
+        ).labels(metrics.service, event.department, str(event.late).lower()).observe(event.report_in_seconds)
+
+
+_OBSERVERS: dict[type[Any], Callable[[Any, ServiceMetrics], None]] = {
+    dispatch.ClockStarted: _started,
+    dispatch.ClockStopped: _stopped,
+    dispatch.ClockBreached: _breached,
+    dispatch.MatterEscalated: _escalated,
+    dispatch.MatterClassified: _classified,
+    dispatch.MatterClosed: _closed,
+    dispatch.WhistleAnswered: _answered,
+}

@@ -1,0 +1,1 @@
+"""Dispatch over HTTP: routes as data, views as functions."""

@@ -1,0 +1,49 @@
+"""Dispatch's HTTP routes. `<matter>` and `<whistle>` become fields of the command or parameters of the query."""
+
+from __future__ import annotations
+
+from services.dispatch.web import views
+from shared.runtime.definition import Query, Route
+
+_MATTER = "/api/v1/matters/<matter>"
+
+ROUTES: tuple[Route, ...] = (
+    Route(method="POST", path=f"{_MATTER}/accept", command="dispatch.accept"),
+    Route(method="POST", path=f"{_MATTER}/progress", command="dispatch.progress"),
+    Route(method="POST", path=f"{_MATTER}/return", command="dispatch.return"),
+    Route(method="POST", path=f"{_MATTER}/escalate", command="dispatch.escalate"),
+    Route(method="POST", path=f"{_MATTER}/assign", command="dispatch.assign"),
+    Route(method="POST", path=f"{_MATTER}/reclassify", command="dispatch.reclassify"),
+    Route(method="POST", path=f"{_MATTER}/suspend", command="dispatch.suspend"),
+    Route(method="POST", path=f"{_MATTER}/resume", command="dispatch.resume"),
+    Route(method="POST", path=f"{_MATTER}/whistles", command="dispatch.blow-whistle", creates=True),
+    Route(method="POST", path=f"{_MATTER}/resolve", command="dispatch.resolve"),
+    Route(method="POST", path=f"{_MATTER}/verify", command="dispatch.verify"),
+    Route(method="POST", path=f"{_MATTER}/close", command="dispatch.close"),
+    Route(method="POST", path=f"{_MATTER}/reopen", command="dispatch.reopen"),
+    Route(method="POST", path="/api/v1/whistles/<whistle>/answers", command="dispatch.answer-whistle", creates=True),
+    Route(
+        method="GET",
+        path=_MATTER,
+        query=Query(
+            name="dispatch.matter", run=views.matter, needs=None,
+            about="One matter 事项: class and why, unit, ladder, clocks, steps, calls, measures",
+        ),
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/matters",
+        query=Query(
+            name="dispatch.matters", run=views.matters, needs="read-matters",
+            about="Matters of one's territory by next due time 待办列表; state, unit, class, band, cursor, limit",
+        ),
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/whistles",
+        query=Query(
+            name="dispatch.whistles", run=views.whistles, needs=None,
+            about="Whistle calls 哨单 of a department or of one's territory; department, open, cursor, limit",
+        ),
+    ),
+)  # fmt: skip

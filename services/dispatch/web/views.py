@@ -1,0 +1,274 @@
+"""What dispatch shows: one matter, lists of matters by next due time, whistle calls.
+
+A desk sees what lies in its territory; a private matter only its handlers and those above them; a department only what
+it was whistled for. It must never show a department who asked: no asker kind, no channel, none of the asker's words.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+
+from services.dispatch import lists, repository, whistle_repository
+from services.dispatch.domain import clocks as rules
+from services.dispatch.domain.clocks import Band, SlaClock
+from services.dispatch.domain.matter import NEVER, Matter
+from services.dispatch.domain.states import State, allowed
+from services.dispatch.domain.whistle import Whistle
+from services.dispatch.handlers.case import unknown
+from shared.kernel.actor import ANONYMOUS
+from shared.kernel.clock import parse_instant, rfc3339
+from shared.kernel.errors import Forbidden, Invalid, Unauthenticated
+from shared.ledger.unit_of_work import UnitOfWork
+
+#: Rows of a page when the caller does not say, and at most.
+PAGE, MOST = 50, 200
+
+
+def matter(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any]:
+    """One matter with all that is known of its handling; less for departments. Raises UnknownMatter, Forbidden."""
+    matter_id = parameters["matter"]
+    found = repository.matter(work.db, matter_id)
+    if _reads_for_department(work):
+        if found is None or not lists.called_for(work.db, matter_id, work.actor.unit or ""):
+            raise unknown(matter_id)
+        return _for_department(work, found)
+    if found is None or not repository.sees(work.db, matter_id, work.actor.unit or ""):
+        raise unknown(matter_id)
+    return _summary(work, found) | {
+        "text": found.text,
+        "place": dict(found.place),
+        "channel": found.channel,
+        "asker_kind": found.asker_kind,
+        "why": {
+            "rule": found.rule, "inputs": dict(found.inputs), "policy_version": found.policy_version,
+            "decided_by": found.decided_by,
+        },
+        "ladder": [_unit(work, unit.id) for unit in work.jurisdiction.ladder(found.located_unit or found.unit)],
+        "actions": [action.value for action in allowed(found.state)],
+        "resolved_by": found.resolved_by,
+        "outcome": found.outcome,
+        "first_attempt": _first_attempt(found),
+        "clocks": [_clock(work, clock) for clock in repository.clocks_of(work.db, matter_id).values()],
+        "suspensions": [
+            {
+                "begun_at": rfc3339(row.begun_at), "ended_at": _instant(row.ended_at), "until": _instant(row.until),
+                "reason": row.reason, "approved_by": row.approved_by,
+            }
+            for row in repository.pauses_of(work.db, matter_id)
+        ],
+        "steps": _steps(work, found),
+        "whistles": _calls(work, whistle_repository.of_matter(work.db, matter_id)),
+        "measures": [
+            {
+                "measure_id": row.measure_id, "unit": _unit(work, row.unit), "action": row.action,
+                "due_at": _instant(row.due_at),
+                "completed_at": _instant(row.completed_at), "resolution_id": row.resolution_id,
+                "topic_id": row.topic_id,
+            }
+            for row in repository.measures_of(work.db, matter_id)
+        ],
+    }  # fmt: skip
+
+
+def matters(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any]:
+    """Matters of one's territory, the next due first; those without a running clock last. Raises Invalid, Forbidden."""
+    unit = parameters.get("unit") or work.actor.unit
+    if unit is None:
+        raise Forbidden(
+            f"{work.actor.id} has no territory.", code="out-of-scope", remedy="Ask for a token with a unit."
+        )
+    work.jurisdiction.unit(unit)
+    work.require_scope(unit)
+    which = lists.MatterFilter(
+        unit=unit,
+        state=_one_of(parameters, "state", [state.value for state in State]),
+        response_class=_one_of(parameters, "class", list(work.jurisdiction.policy.classes)),
+        band=_one_of(parameters, "band", [band.value for band in Band]),
+    )
+    limit = _limit(parameters)
+    rows = lists.matters_by_due(work.db, which, work.now, _matter_cursor(parameters), limit + 1)
+    shown = [repository.matter_of(row) for row in rows[:limit]]
+    following = f"{rfc3339(shown[-1].due_at)}|{shown[-1].id}" if len(rows) > limit else None
+    return {
+        "items": [_summary(work, one) for one in shown],
+        "next": None if following is None else base64.urlsafe_b64encode(following.encode()).decode(),
+    }
+
+
+def whistles(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any]:
+    """Whistle calls: of one's own department, or about matters of one's territory. Raises Invalid, Forbidden."""
+    own = work.actor.unit if _reads_for_department(work) else None
+    department = parameters.get("department") or own
+    if own is not None and department != own:
+        raise Forbidden(f"{work.actor.id} sees calls of {own} only.", code="out-of-scope", where="department")
+    if department is not None:
+        work.jurisdiction.unit(department)
+    limit = _limit(parameters)
+    rows = lists.calls(
+        work.db, department=department, scope=None if own else work.actor.unit or "",
+        open_only=_one_of(parameters, "open", ["true", "false"]) == "true", after=parameters.get("cursor") or None,
+        limit=limit + 1,
+    )  # fmt: skip
+    shown = rows[:limit]
+    items = _calls(work, whistle_repository.whole(work.db, shown), only=own)
+    for item, row in zip(items, shown, strict=True):
+        item |= {
+            "number": row.number, "response_class": row.response_class, "state": row.state,
+            "place": _unit(work, row.located_unit),
+        }  # fmt: skip
+    return {"items": items, "next": shown[-1].id if len(rows) > limit else None}
+
+
+def _reads_for_department(work: UnitOfWork) -> bool:
+    """Whether the actor reads as a department; raises when it may not read at all."""
+    if work.actor.may("read-matters"):
+        return False
+    if work.actor.may("answer-whistle"):
+        return True
+    if work.actor is ANONYMOUS:
+        raise Unauthenticated("Reading matters needs a token.", remedy="Send `Authorization: Bearer <token>`.")
+    raise Forbidden(
+        f"{work.actor.id} may not read matters.", code="not-permitted", remedy="Ask someone whose role allows it."
+    )
+
+
+def _summary(work: UnitOfWork, one: Matter) -> dict[str, Any]:
+    return {
+        "matter_id": one.id, "number": one.number, "version": one.version, "state": one.state.value,
+        "attempt": one.attempt,
+        "response_class": one.response_class, "category": one.category, "private": one.private, "demands": one.demands,
+        "unit": _unit(work, one.unit), "level": one.level, "located_in": _unit(work, one.located_unit),
+        "person": one.person,
+        "flags": list(one.flags), "returns": one.returns, "opened_at": rfc3339(one.opened_at),
+        "closed_at": _instant(one.closed_at), "next_due_at": None if one.due_at == NEVER else rfc3339(one.due_at),
+        "band": _band(work, one),
+    }  # fmt: skip
+
+
+def _band(work: UnitOfWork, one: Matter) -> str | None:
+    if one.state is State.SUSPENDED:
+        return Band.PAUSED.value
+    if one.state in (State.CLOSED, State.WITHDRAWN):
+        return None
+    if one.gross_at <= work.now:
+        return Band.GROSSLY_OVERDUE.value
+    if one.due_at < work.now:
+        return Band.OVERDUE.value
+    return Band.DUE_SOON.value if one.soon_at <= work.now else Band.OK.value
+
+
+def _for_department(work: UnitOfWork, one: Matter) -> dict[str, Any]:
+    department = work.actor.unit or ""
+    calls = [
+        call
+        for call in whistle_repository.of_matter(work.db, one.id)
+        if any(s.department == department for s in call.seats)
+    ]
+    return {
+        "matter_id": one.id, "number": one.number, "version": one.version, "state": one.state.value,
+        "response_class": one.response_class, "category": one.category, "unit": _unit(work, one.unit),
+        "level": one.level,
+        "located_in": _unit(work, one.located_unit), "opened_at": rfc3339(one.opened_at), "outcome": one.outcome,
+        "whistles": _calls(work, calls, only=department),
+    }  # fmt: skip
+
+
+def _clock(work: UnitOfWork, clock: SlaClock) -> dict[str, Any]:
+    band = rules.band(clock, work.now)
+    return {
+        "clock_id": clock.id, "kind": clock.kind, "attempt": clock.attempt, "unit": clock.unit,
+        "status": clock.status.value,
+        "target": clock.target.as_mapping(), "target_words": clock.words, "started_at": rfc3339(clock.started_at),
+        "due_at": rfc3339(clock.due_at), "original_due_at": rfc3339(clock.original_due_at),
+        "provisional": clock.provisional,
+        "breached_at": _instant(clock.breached_at), "stopped_at": _instant(clock.stopped_at), "outcome": clock.outcome,
+        "band": None if band is None else band.value,
+    }  # fmt: skip
+
+
+def _steps(work: UnitOfWork, one: Matter) -> list[dict[str, Any]]:
+    return [
+        {
+            "at": rfc3339(row.at), "action": row.action, "actor": row.actor, "unit": _unit(work, row.unit),
+            "attempt": row.attempt, "detail": row.detail,
+        }
+        for row in repository.steps_of(work.db, one.id)
+    ]  # fmt: skip
+
+
+def _calls(
+    work: UnitOfWork, calls: list[Whistle] | tuple[Whistle, ...], *, only: str | None = None
+) -> list[dict[str, Any]]:
+    answers = whistle_repository.answers_of(work.db, [call.id for call in calls])
+    return [
+        {
+            "whistle_id": call.id, "matter_id": call.matter_id, "version": call.version,
+            "whistler": _unit(work, call.whistler),
+            "request": call.request, "legal_basis": call.legal_basis, "blown_at": rfc3339(call.blown_at),
+            "report_in_by": rfc3339(call.report_in_by), "overdue_at": _instant(call.overdue_at),
+            "ended_at": _instant(call.ended_at), "outcome": call.outcome,
+            "departments": [
+                {
+                    "department": _unit(work, seat.department), "lead": seat.lead, "part": seat.part.value,
+                    "reported_at": _instant(seat.reported_at), "late": seat.late,
+                }
+                for seat in call.seats
+            ],
+            "answers": [
+                {
+                    "department": row.department, "answer": row.answer, "note": row.note, "late": row.late,
+                    "at": rfc3339(row.at),
+                }
+                for row in answers
+                if row.whistle_id == call.id and only in (None, row.department)
+            ],
+        }
+        for call in calls
+    ]  # fmt: skip
+
+
+def _first_attempt(one: Matter) -> dict[str, Any] | None:
+    return None if one.attempt == 1 else {"outcome": one.first_outcome, "on_time": one.first_on_time}
+
+
+def _unit(work: UnitOfWork, unit_id: str | None) -> dict[str, str] | None:
+    if unit_id is None:
+        return None
+    unit = work.jurisdiction.units.get(unit_id)
+    return {"id": unit_id, "name": unit.name.zh if unit is not None else unit_id}
+
+
+def _instant(value: Any) -> str | None:
+    return None if value is None else rfc3339(value)
+
+
+def _one_of(parameters: Mapping[str, str], name: str, known: list[str]) -> str | None:
+    value = parameters.get(name) or None
+    if value is not None and value not in known:
+        raise Invalid(f"{name} is {value!r}.", fields={name: [f"Must be one of: {', '.join(known)}."]})
+    return value
+
+
+def _limit(parameters: Mapping[str, str]) -> int:
+    given = parameters.get("limit", str(PAGE))
+    if not (given.isascii() and given.isdigit() and 1 <= int(given) <= MOST):
+        fault = f"Must be a whole number from 1 to {MOST}."
+        raise Invalid(fault, fields={"limit": [fault]})
+    return int(given)
+
+
+def _matter_cursor(parameters: Mapping[str, str]) -> tuple[Any, str] | None:
+    given = parameters.get("cursor") or None
+    if given is None:
+        return None
+    try:
+        due_at, _, matter_id = base64.urlsafe_b64decode(given.encode()).decode().partition("|")
+        return parse_instant(due_at), matter_id
+    except (binascii.Error, ValueError) as error:
+        fault = "Not a cursor of this list."
+        raise Invalid(
+            fault, fields={"cursor": [fault]}, remedy="Send the `next` of the last page, or leave it out."
+        ) from error

@@ -1,0 +1,129 @@
+"""All SQL of whistle calls."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from services.dispatch.domain.states import Part
+from services.dispatch.domain.whistle import Seat, Whistle
+from services.dispatch.tables import whistle_answers, whistle_seats, whistles
+from shared.kernel.errors import Stale
+
+_FIELDS = tuple(field.name for field in dataclasses.fields(Whistle) if field.name != "seats")
+
+
+def whistle(db: Connection, whistle_id: str) -> Whistle | None:
+    """One call. Lock its matter first."""
+    row = db.execute(select(whistles).where(whistles.c.id == whistle_id)).one_or_none()
+    return None if row is None else _whole(db, [row])[0]
+
+
+def matter_of_whistle(db: Connection, whistle_id: str) -> str | None:
+    """The matter a call is about."""
+    return db.execute(select(whistles.c.matter_id).where(whistles.c.id == whistle_id)).scalar_one_or_none()
+
+
+def of_matter(db: Connection, matter_id: str, *, running: bool = False) -> tuple[Whistle, ...]:
+    """A matter's calls, oldest first."""
+    query = select(whistles).where(whistles.c.matter_id == matter_id).order_by(whistles.c.blown_at, whistles.c.id)
+    return _whole(db, db.execute(query.where(whistles.c.ended_at.is_(None)) if running else query).all())
+
+
+def whole(db: Connection, rows: Sequence[Row[Any]]) -> tuple[Whistle, ...]:
+    """Rows of `whistles` as calls, with their seats; two statements at most."""
+    return _whole(db, rows)
+
+
+def _whole(db: Connection, rows: Sequence[Row[Any]]) -> tuple[Whistle, ...]:
+    if not rows:
+        return ()
+    ids = [row.id for row in rows]
+    taken: dict[str, list[Seat]] = {}
+    query = (
+        select(whistle_seats)
+        .where(whistle_seats.c.whistle_id.in_(ids))
+        .order_by(whistle_seats.c.lead.desc(), whistle_seats.c.department)
+    )
+    for row in db.execute(query):
+        taken.setdefault(row.whistle_id, []).append(
+            Seat(
+                department=row.department, lead=row.lead, part=Part(row.part), reported_at=row.reported_at,
+                late=row.late
+            )
+        )  # fmt: skip
+    return tuple(
+        Whistle(**{name: row._mapping[name] for name in _FIELDS}, seats=tuple(taken.get(row.id, ())))  # noqa: SLF001 -- a row's mapping
+        for row in rows
+    )
+
+
+def add(db: Connection, new: Whistle) -> None:
+    """Store a new call with its seats."""
+    db.execute(insert(whistles).values(**{name: getattr(new, name) for name in _FIELDS}))
+    db.execute(
+        insert(whistle_seats),
+        [
+            {
+                "whistle_id": new.id, "department": seat.department, "lead": seat.lead, "part": seat.part.value,
+                "reported_at": seat.reported_at, "late": seat.late,
+            }
+            for seat in new.seats
+        ],
+    )  # fmt: skip
+
+
+def save(db: Connection, old: Whistle, new: Whistle) -> None:
+    """Write what changed. Raises Stale when somebody was faster."""
+    changed = {name: getattr(new, name) for name in _FIELDS if getattr(new, name) != getattr(old, name)}
+    statement = update(whistles).where(whistles.c.id == old.id, whistles.c.version == old.version).values(**changed)
+    if changed and db.execute(statement).rowcount != 1:
+        message = f"whistle {old.id} is no longer at version {old.version}"
+        raise Stale(message, where="whistle", remedy="Read it again and decide anew.")
+    before = {seat.department: seat for seat in old.seats}
+    for seat in new.seats:
+        if seat != before[seat.department]:
+            db.execute(
+                update(whistle_seats)
+                .where(whistle_seats.c.whistle_id == new.id, whistle_seats.c.department == seat.department)
+                .values(part=seat.part.value, reported_at=seat.reported_at, late=seat.late)
+            )
+
+
+def add_answer(db: Connection, **values: Any) -> None:
+    """Keep an answer."""
+    db.execute(insert(whistle_answers).values(**values))
+
+
+def answers_of(db: Connection, whistle_ids: Sequence[str]) -> Sequence[Row[Any]]:
+    """The answers to these calls, in order."""
+    if not whistle_ids:
+        return ()
+    return db.execute(
+        select(whistle_answers)
+        .where(whistle_answers.c.whistle_id.in_(whistle_ids))
+        .order_by(whistle_answers.c.position)
+    ).all()
+
+
+def due(db: Connection, now: datetime, limit: int) -> Sequence[tuple[str, str]]:
+    """(call, matter) whose report-in deadline has passed, the oldest first."""
+    query = (
+        select(whistles.c.id, whistles.c.matter_id)
+        .where(whistles.c.next_step_at <= now)
+        .order_by(whistles.c.next_step_at, whistles.c.id)
+        .limit(limit)
+    )
+    return [(row.id, row.matter_id) for row in db.execute(query)]
+
+
+def next_due(db: Connection) -> datetime | None:
+    """When a report-in deadline next passes."""
+    found: datetime | None = db.execute(
+        select(func.min(whistles.c.next_step_at)).where(whistles.c.next_step_at.is_not(None))
+    ).scalar_one()
+    return found
