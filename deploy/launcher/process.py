@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-if sys.argv[1:2] == ["serve"]:
+if __name__ == "__main__" and sys.argv[1:2] == ["serve"]:
     import shared.runtime.green  # noqa: F401 -- must be first in a serving process
 
 import argparse

@@ -21,6 +21,9 @@ from shared.runtime.application import Application
 
 _METRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
+#: What is missing before the first try.
+STARTING = "starting"
+
 
 @dataclass(kw_only=True)
 class Health:
@@ -28,7 +31,7 @@ class Health:
 
     application: Application
     #: Why the database cannot be used yet (away, not migrated), or None.
-    database_fault: str | None = "not tried yet"
+    database_fault: str | None = STARTING
     #: Why the broker cannot be used yet, or None. None from the start where there is no broker (embedded mode).
     broker_fault: Callable[[], str | None] = field(default=lambda: None)
 

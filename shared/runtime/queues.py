@@ -18,6 +18,7 @@ from kombu.message import Message
 from kombu.mixins import ConsumerMixin
 from nameko.extensions import ProviderCollector, SharedExtension
 
+from shared.runtime.health import STARTING
 from shared.runtime.running import RunningService
 from shared.wire.connection import BROKER_ERRORS, HEARTBEAT_S, sanitized
 
@@ -39,7 +40,7 @@ class RawQueueConsumer(SharedExtension, ProviderCollector, ConsumerMixin):
         self._thread: Any = None
         self._consumers: list[Any] = []
         self._unsettled = 0
-        self._fault: str | None = "not connected yet"
+        self._fault: str | None = STARTING
 
     @property
     def running(self) -> RunningService:

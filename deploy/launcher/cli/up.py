@@ -1,0 +1,94 @@
+"""`gridwhistle up`: the whole suite in full mode, supervised, until Ctrl-C.
+
+Against the RabbitMQ and PostgreSQL that GRIDWHISTLE_BROKER_URL and GRIDWHISTLE_DATABASE_URL name, or with
+`--with-servers` against private ones that are started here and end with it.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from deploy.launcher.installation import trial_settings
+from deploy.launcher.suite import with_public_url
+from deploy.launcher.supervisor import Supervisor
+from deploy.servers import PrivatePostgreSQL, PrivateRabbitMQ, ServerError
+from shared.contracts.topology import SERVICES
+from shared.kernel.errors import Misconfigured
+from shared.runtime.settings import Settings, read
+
+#: Databases and the virtual host of private servers.
+DATABASES, VHOST = "gridwhistle_{service}", "gridwhistle"
+
+
+@click.command("up")
+@click.option(
+    "--with-servers", is_flag=True, help="Start a private RabbitMQ and PostgreSQL, and end them with the suite."
+)
+@click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("var/suite"),
+    show_default=True,
+    help="With --with-servers: folder for data, logs and secrets.",
+)
+@click.option("--pack", default="jianwai", show_default=True, help="With --with-servers: the jurisdiction pack.")
+@click.option("--port-base", type=click.IntRange(1024, 65_000), help="Services listen on this + 1 … + 5.")
+@click.option("--replicas", "pairs", multiple=True, metavar="SERVICE=N", help="Processes of a service. Repeatable.")
+@click.option(
+    "--clock-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File with seconds added to every process's clock; for scenarios and tests.",
+)
+def command(
+    *,
+    with_servers: bool,
+    data_dir: Path,
+    pack: str,
+    port_base: int | None,
+    pairs: tuple[str, ...],
+    clock_file: Path | None,
+) -> int:
+    """Run the whole suite in full mode 启动全套."""
+    replicas = dict(_pair(text) for text in pairs)
+    with ExitStack() as servers:
+        if with_servers:
+            settings = trial_settings(data_dir, pack)
+            try:
+                settings = _with_servers(settings, servers)
+            except ServerError as error:
+                message = f"{error.what} {error.remedy}"
+                raise Misconfigured(message) from error
+        else:
+            settings = read()
+        if port_base is not None:
+            public_url = "" if with_servers else settings.public_url
+            settings = replace(settings, port_base=port_base, public_url=public_url)
+        if clock_file is not None:
+            settings = replace(settings, clock_file=clock_file.resolve())
+        settings = with_public_url(replace(settings, data_dir=settings.data_dir.resolve()), SERVICES)
+        return Supervisor(settings=settings, replicas=replicas, say=click.echo).run()
+
+
+def _with_servers(settings: Settings, servers: ExitStack) -> Settings:
+    folder = settings.data_dir / "servers"
+    click.echo("starting RabbitMQ and PostgreSQL 启动服务器 …")
+    broker = servers.enter_context(PrivateRabbitMQ(folder / "rabbitmq", say=click.echo))
+    database = servers.enter_context(PrivatePostgreSQL(folder / "postgresql", say=click.echo))
+    click.echo(f"RabbitMQ management {broker.management_url} (user {broker.user}); PostgreSQL port {database.port}")
+    return replace(
+        settings,
+        broker_url=broker.url_for(VHOST),
+        database_url=database.url_for("postgres").rsplit("/", 1)[0] + "/" + DATABASES,
+    )
+
+
+def _pair(text: str) -> tuple[str, int]:
+    service, _, number = text.partition("=")
+    if not number.isdigit():
+        message = f"{text!r} is not SERVICE=N, for example dispatch=2"
+        raise click.BadParameter(message, param_hint="--replicas")
+    return service, int(number)
