@@ -106,7 +106,7 @@ def clocks_of(db: Connection, matter_id: str) -> dict[str, SlaClock]:
     query = (
         select(clocks)
         .where(clocks.c.matter_id == matter_id)
-        .order_by(clocks.c.attempt, clocks.c.stage, clocks.c.started_at)
+        .order_by(clocks.c.attempt, clocks.c.stage, clocks.c.started_at, clocks.c.kind)
     )
     return {row.id: _clock_of(row) for row in db.execute(query)}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,13 +49,13 @@ def test_whoever_is_open_may_be_withdrawn():
 
 @given(actions=st.lists(st.sampled_from(Action), max_size=40), start=st.sampled_from(sorted(BEGINNINGS)))
 def test_no_way_around_verification(actions, start):
-    """Whatever is tried, a matter is closed only right after it was verified, and verified only after it was resolved."""
+    """Whatever is tried, a matter is closed only right after it was verified, verified only after resolved."""
     state, way = start, [start]
     for action in actions:
         if states.allows(state, action):
             state = states.after(state, action)
             way.append(state)
-    for before, here in zip(way, way[1:], strict=False):
+    for before, here in pairwise(way):
         assert here is not State.CLOSED or before is State.VERIFIED
         assert here is not State.VERIFIED or before is State.RESOLVED
 
