@@ -36,7 +36,8 @@ ONE_MATTER = next(
 @pytest.mark.parametrize(
     ("text", "response_class", "rule"),
     [(GAS, "hazard", "hazard-gas"), (GATE, "immediate", "immediate-blocked-gate"),
-     (LIGHT, "same-day", "same-day-light"), ("树枝伸进窗户", "within-week", "week-green"), (RAMP, "within-month", "month-entrance-renewal")],
+     (LIGHT, "same-day", "same-day-light"), ("树枝伸进窗户", "within-week", "week-green"),
+     (RAMP, "within-month", "month-entrance-renewal")],
 )  # fmt: skip
 def test_class_and_why_are_stored_and_told(desk, pack, text, response_class, rule):
     desk.open(text=text)
