@@ -120,7 +120,7 @@ class Overseer:
         self.hear(
             dispatch.ClockStarted(
                 clock_id=clock, matter_id=matter, kind=kind, response_class="same-day", unit=GRID,
-                started_at=self.clock.now(), due_at=due, target="", provisional=False, attempt=attempt,
+                started_at=self.clock.now(), due_at=due, target="一日内", provisional=False, attempt=attempt,
             )
         )  # fmt: skip
         return clock
