@@ -15,6 +15,7 @@ from typing import Any
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
 
 from shared.contracts import registry, shapes
+from shared.kernel import strict_json
 from shared.kernel.clock import rfc3339
 from shared.kernel.errors import Invalid
 
@@ -22,6 +23,8 @@ CONTENT_TYPE = "application/cloudevents+json"
 SOURCE_PREFIX = "urn:gridwhistle:"
 #: Largest envelope taken from the wire, bytes; a larger one is quarantined.
 SIZE_LIMIT = 1_048_576
+#: Largest stream version that the databases' integers hold.
+_VERSION_LIMIT = 2**31 - 1
 
 
 class Undecodable(Exception):
@@ -106,17 +109,17 @@ class _EnvelopeSchema(Schema):
         unknown = INCLUDE
 
     specversion = fields.String(required=True, validate=validate.Equal("1.0"))
-    id = fields.String(required=True, validate=validate.Length(min=1, max=200))
-    source = fields.String(required=True, validate=validate.Length(min=1, max=200))
-    type = fields.String(required=True, validate=validate.Length(min=1, max=200))
-    subject = fields.String(required=True, validate=validate.Length(max=200))
+    id = shapes.Text(required=True, validate=validate.Length(min=1, max=200))
+    source = shapes.Text(required=True, validate=validate.Length(min=1, max=200))
+    type = shapes.Text(required=True, validate=validate.Length(min=1, max=200))
+    subject = shapes.Text(required=True, validate=validate.Length(max=200))
     time = shapes.Instant(required=True)
     datacontenttype = fields.String(validate=validate.Equal("application/json"))
-    stream = fields.String(required=True, validate=validate.Length(min=1, max=300))
-    streamversion = fields.Integer(required=True, strict=True, validate=validate.Range(min=0))
-    correlationid = fields.String(required=True, validate=validate.Length(min=1, max=200))
-    causationid = fields.String(load_default=None, validate=validate.Length(max=200))
-    traceparent = fields.String(load_default=None, validate=validate.Length(max=200))
+    stream = shapes.Text(required=True, validate=validate.Length(min=1, max=300))
+    streamversion = fields.Integer(required=True, strict=True, validate=validate.Range(min=0, max=_VERSION_LIMIT))
+    correlationid = shapes.Text(required=True, validate=validate.Length(min=1, max=200))
+    causationid = shapes.Text(load_default=None, validate=validate.Length(max=200))
+    traceparent = shapes.Text(load_default=None, validate=validate.Length(max=200))
     classification = fields.String(required=True, validate=validate.OneOf(registry.CLASSIFICATIONS))
     data = fields.Dict(keys=fields.String(), required=True)
 
@@ -131,9 +134,9 @@ def from_bytes(raw: bytes) -> Envelope:
         message = f"{len(raw)} bytes exceed the limit of {SIZE_LIMIT}"
         raise Undecodable(message)
     try:
-        content = json.loads(raw.decode("utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        message = f"not UTF-8 JSON: {error}"
+        content = strict_json.parse(raw)
+    except strict_json.NotJson as error:
+        message = f"not JSON: {error}"
         raise Undecodable(message) from error
     if not isinstance(content, dict):
         message = f"a JSON {type(content).__name__}, not an object"

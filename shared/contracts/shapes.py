@@ -54,7 +54,7 @@ class Instant(fields.Field[datetime]):
             raise self.make_error("invalid")
         try:
             return parse_instant(value)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise self.make_error("invalid") from error
 
 

@@ -16,6 +16,7 @@ import uuid_utils
 from werkzeug import Request, Response
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from shared.kernel import strict_json
 from shared.kernel.errors import Invalid, Refusal
 from shared.ledger.errors import Transient
 from shared.runtime import problems
@@ -147,15 +148,10 @@ def _body(request: Request) -> dict[str, Any]:
         message = f"The body is {request.mimetype}, not JSON."
         raise WrongMediaType(message, where="Content-Type", remedy="Send application/json in UTF-8.")
     try:
-        content = json.loads(raw.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        message = f"The body is not UTF-8 (byte {error.start})."
-        raise Invalid(
-            message, fields={"": [message]}, remedy="Encode the text as UTF-8 (GB18030 files: convert first)."
-        ) from error
-    except (json.JSONDecodeError, RecursionError) as error:
-        message = f"The body is not JSON: {error}."
-        raise Invalid(message, fields={"": [message]}) from error
+        content = strict_json.parse(raw)
+    except strict_json.NotJson as error:
+        message = f"The body is not JSON in UTF-8: {error}."
+        raise Invalid(message, fields={"": [message]}, remedy="Send one JSON object, encoded as UTF-8.") from error
     if not isinstance(content, dict):
         message = "The body must be a JSON object."
         raise Invalid(message, fields={"": [message]})
