@@ -244,6 +244,12 @@ def measures_of(db: Connection, matter_id: str) -> Sequence[Row[Any]]:
     ).all()
 
 
+def lock_arrival(db: Connection, matter_id: str) -> None:
+    """Let one transaction at a time decide whether a matter is here (SQLite has one writer anyway)."""
+    if db.dialect.name == "postgresql":
+        db.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(matter_id, 0))))
+
+
 def keep_early(db: Connection, **values: Any) -> None:
     """Keep an event that came before its matter."""
     db.execute(insert(early_events).values(**values))

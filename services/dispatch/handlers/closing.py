@@ -7,7 +7,7 @@ from services.dispatch.domain.matter import check_reopening
 from services.dispatch.domain.refusals import EvidenceMissing, ReopenLimit, VerifierIsHandler
 from services.dispatch.domain.states import Action, allows
 from services.dispatch.handlers import clockwork, early
-from services.dispatch.handlers.case import Case, find_case, open_case
+from services.dispatch.handlers.case import Case, open_case
 from services.dispatch.handlers.whistling import settle_calls
 from shared.contracts import dispatch, oversight, shapes
 from shared.ledger.unit_of_work import UnitOfWork
@@ -114,9 +114,8 @@ def _reopen(case: Case, reason: str, by: str) -> None:
 
 def on_evaluation_received(event: oversight.EvaluationReceived, work: UnitOfWork) -> None:
     """An unsatisfied asker may have the matter reopened, as the pack says: always, by a desk's decision, or never."""
-    case = find_case(work, event.matter_id)
+    case = early.case_or_keep(event, work)
     if case is None:
-        early.keep(event, event.matter_id, work)
         return
     mode = work.jurisdiction.policy.evaluation.reopen_when_unsatisfied
     wanted = event.wants_reopening and not event.satisfied and allows(case.matter.state, Action.REOPEN)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from services.dispatch import repository
 from services.dispatch.domain.states import Action, State, allows
 from services.dispatch.handlers import clockwork, early
-from services.dispatch.handlers.case import find_case
 from services.dispatch.handlers.whistling import withdraw_calls
 from shared.contracts import deliberation, dispatch, intake
 from shared.ledger.unit_of_work import UnitOfWork
@@ -18,9 +17,8 @@ def on_demand_joined(event: intake.DemandJoinedMatter, work: UnitOfWork) -> None
 
 def on_demand_supplemented(event: intake.DemandSupplemented, work: UnitOfWork) -> None:
     """The asker said more: handlers see it, no clock moves."""
-    case = find_case(work, event.matter_id)
+    case = early.case_or_keep(event, work)
     if case is None:
-        early.keep(event, event.matter_id, work)
         return
     case.note("supplemented", demand=event.demand_id, text=event.text)
     case.save()
@@ -28,9 +26,8 @@ def on_demand_supplemented(event: intake.DemandSupplemented, work: UnitOfWork) -
 
 def on_demand_withdrawn(event: intake.DemandWithdrawn, work: UnitOfWork) -> None:
     """The last asker took the demand back: handling ends without an outcome, clocks and calls are cancelled."""
-    case = find_case(work, event.matter_id)
+    case = early.case_or_keep(event, work)
     if case is None:
-        early.keep(event, event.matter_id, work)
         return
     if event.last_of_matter and allows(case.matter.state, Action.WITHDRAW):
         if case.matter.state is State.SUSPENDED:
@@ -47,9 +44,8 @@ def on_demand_withdrawn(event: intake.DemandWithdrawn, work: UnitOfWork) -> None
 
 def on_measure_assigned(event: deliberation.MeasureAssigned, work: UnitOfWork) -> None:
     """A resolution's measure serves this matter: kept with it, shown in its view."""
-    case = find_case(work, event.matter_id)
+    case = early.case_or_keep(event, work)
     if case is None:
-        early.keep(event, event.matter_id, work)
         return
     repository.add_measure(
         work.db, measure_id=event.measure_id, matter_id=event.matter_id, topic_id=event.topic_id,
@@ -62,17 +58,14 @@ def on_measure_assigned(event: deliberation.MeasureAssigned, work: UnitOfWork) -
 
 def on_measure_completed(event: deliberation.MeasureCompleted, work: UnitOfWork) -> None:
     """Deliberation holds the measure done."""
-    if repository.matter(work.db, event.matter_id) is None:
-        early.keep(event, event.matter_id, work)
-        return
-    repository.complete_measure(work.db, event.measure_id, work.now)
+    if early.case_or_keep(event, work) is not None:
+        repository.complete_measure(work.db, event.measure_id, work.now)
 
 
 def on_resolution_adopted(event: deliberation.ResolutionAdopted, work: UnitOfWork) -> None:
     """The matter's one resolution: kept among its steps."""
-    case = find_case(work, event.matter_id)
+    case = early.case_or_keep(event, work)
     if case is None:
-        early.keep(event, event.matter_id, work)
         return
     case.note("resolution-adopted", resolution=event.resolution_id, text=event.text, by=event.adopted_by)
     case.save()

@@ -32,6 +32,7 @@ _EARLY: dict[str, EventHandler] = {
 
 def on_matter_opened(event: intake.MatterOpened, work: UnitOfWork) -> None:
     """Take a matter over from intake. The clocks start when the demand was registered, however late this event is."""
+    repository.lock_arrival(work.db, event.matter_id)
     if repository.matter(work.db, event.matter_id) is not None:
         return
     pack = work.jurisdiction
