@@ -5,7 +5,7 @@ The same applications, outboxes and inboxes as in real operation; only the broke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -36,6 +36,9 @@ class Suite:
         self.clock = clock
         self.jurisdiction = jurisdiction
         self.relay = LoopbackRelay(applications)
+        #: When each service has due work next, as long as nothing has touched it since.
+        self._dues: dict[str, datetime | None] = {}
+        self._swept = False
         #: Called whenever simulated time has been moved and everything has come to rest.
         self.on_rest: Callable[[datetime], None] | None = None
 
@@ -82,25 +85,50 @@ class Suite:
     def execute(self, command: str, content: dict[str, Any], actor: Actor | str, **how: Any) -> Reply:
         """Carry out `<service>.<command>` and let its events arrive everywhere. Raises Refusal."""
         acting = self.actor(actor) if isinstance(actor, str) else actor
-        reply = self.applications[command.split(".", 1)[0]].execute(command, content, acting, **how)
-        self.settle()
+        service = command.split(".", 1)[0]
+        try:
+            reply = self.applications[service].execute(command, content, acting, **how)
+        finally:
+            self.settle({service})
         return reply
 
-    def settle(self) -> None:
-        """Deliver every event and do what is due right now, until nothing moves."""
+    def settle(self, touched: Collection[str] | None = None) -> None:
+        """Deliver every event and do what is due right now, until nothing moves.
+
+        `touched`: the services that did something since the suite was at rest; None: any may have.
+        """
+        if not self._swept:
+            # Left behind by a process that was killed; in this one nothing ever stays parked.
+            self._swept = True
+            for application in self.applications.values():
+                application.reception.sweep()
+        moved = set(self.applications if touched is None else touched)
         while True:
-            moved = self.relay.settle()
-            moved += sum(application.run_due() for application in self.applications.values())
-            if moved == 0:
+            moved |= self.relay.settle(moved)
+            for name in moved:
+                self._dues.pop(name, None)
+            now = self.clock.now()
+            moved = {name for name, due in self._upcoming().items() if due <= now and self._run_due(name)}
+            if not moved:
                 return
+
+    def _run_due(self, name: str) -> int:
+        self._dues.pop(name, None)
+        return self.applications[name].run_due()
+
+    def _upcoming(self) -> dict[str, datetime]:
+        """When each service that has due work has it next."""
+        for name, application in self.applications.items():
+            if name not in self._dues:
+                self._dues[name] = application.next_due()
+        return {name: due for name, due in self._dues.items() if due is not None}
 
     def advance(self, *, to: datetime | None = None, by: timedelta | None = None) -> None:
         """Move the clock, stopping at every due instant on the way so that clocks warn, breach and climb in order."""
         target = to if to is not None else self.clock.now() + (by or timedelta())
         self.settle()
         while True:
-            dues = [due for app in self.applications.values() if (due := app.next_due()) is not None]
-            upcoming = min(dues, default=None)
+            upcoming = self.next_due()
             if upcoming is None or upcoming > target:
                 break
             if upcoming <= self.clock.now():
@@ -109,14 +137,18 @@ class Suite:
                 if upcoming > target:
                     break
             self.clock.set(upcoming)
-            self.settle()
+            self.settle(())
             if self.on_rest is not None:
                 self.on_rest(self.clock.now())
         if target > self.clock.now():
             self.clock.set(target)
-        self.settle()
+        self.settle(())
         if self.on_rest is not None:
             self.on_rest(self.clock.now())
+
+    def next_due(self) -> datetime | None:
+        """The earliest instant at which something happens by itself."""
+        return min(self._upcoming().values(), default=None)
 
     def close(self) -> None:
         """Let the databases go."""

@@ -8,7 +8,7 @@ involved.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from shared.contracts import topology
 from shared.ledger import outbox
@@ -28,30 +28,37 @@ class LoopbackRelay:
     def __init__(self, applications: Mapping[str, Application]) -> None:
         self._applications = applications
 
-    def run_once(self) -> int:
-        """Deliver what waits in every outbox, once round; returns how many rows were delivered."""
-        return sum(self._deliver_from(application) for application in self._applications.values())
+    def settle(self, sources: Collection[str] | None = None, *, rounds: int = 1_000) -> set[str]:
+        """Deliver until every outbox is empty, and return the names of those who heard something.
 
-    def settle(self, *, rounds: int = 1_000) -> int:
-        """Deliver until every outbox is empty. Raises HandlerFailed or Transient when nothing moves any more."""
-        total = 0
+        With `sources` only those outboxes are looked at first: for a caller who knows that the others are empty.
+        Raises HandlerFailed when events go round for ever.
+        """
+        heard: set[str] = set()
+        waiting = set(self._applications if sources is None else sources)
         for _ in range(rounds):
-            delivered = self.run_once()
-            total += delivered
-            if delivered == 0:
-                return total
+            # Only who delivered or heard something can have more to deliver.
+            moved: set[str] = set()
+            for name in [name for name in self._applications if name in waiting]:
+                delivered, hearers = self._deliver_from(self._applications[name])
+                heard |= hearers
+                moved |= hearers | ({name} if delivered else set())
+            if not moved:
+                return heard
+            waiting = moved
         message = f"events still circulate after {rounds} rounds"
         raise HandlerFailed(message)
 
-    def _deliver_from(self, source: Application) -> int:
+    def _deliver_from(self, source: Application) -> tuple[int, set[str]]:
         engine = source.at_hand.engine
         with reading(engine) as db:
             rows = outbox.pending(db, _BATCH)
         delivered: list[str] = []
+        hearers: set[str] = set()
         stuck: set[str] = set()
         for row in rows:
             # A stream whose head could not be delivered waits; the others go on.
-            if row.stream not in stuck and self._deliver(row):
+            if row.stream not in stuck and self._deliver(row, hearers):
                 delivered.append(row.message_id)
             else:
                 stuck.add(row.stream)
@@ -59,15 +66,16 @@ class LoopbackRelay:
             with writing(engine) as db:
                 outbox.mark_published(db, delivered, source.at_hand.clock.now())
                 db.commit()
-        return len(delivered)
+        return len(delivered), hearers
 
-    def _deliver(self, row: outbox.Pending) -> bool:
+    def _deliver(self, row: outbox.Pending, hearers: set[str]) -> bool:
         for subscription in topology.hearers(row.type):
             hearer = self._applications.get(subscription.consumer)
             if hearer is None:
                 continue
             if not self._persistently(hearer, row):
                 return False
+            hearers.add(hearer.name)
         return True
 
     def _persistently(self, hearer: Application, row: outbox.Pending) -> bool:

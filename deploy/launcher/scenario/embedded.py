@@ -80,8 +80,7 @@ class EmbeddedStage:
 
     def next_due(self) -> datetime | None:
         """The earliest instant at which something happens by itself."""
-        dues = [application.next_due() for application in self.suite.applications.values()]
-        return min((due for due in dues if due is not None), default=None)
+        return self.suite.next_due()
 
     def events(self) -> Sequence[Happening]:
         """Everything in the trace, oldest first; what is known already is not read again."""
