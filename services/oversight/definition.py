@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from services.oversight import commands, handlers, tables
+from services.oversight import commands, handlers, metrics, tables
 from services.oversight.subscriptions import SUBSCRIPTIONS
 from services.oversight.web.routes import ROUTES
 from shared.runtime.definition import ServiceDefinition, commands_of
@@ -18,4 +18,6 @@ DEFINITION = ServiceDefinition(
     migrations=Path(__file__).parent / "migrations",
     observer=handlers.observe,
     prepare=handlers.prepare,
+    observe=metrics.observe,
+    refresh=metrics.refresh,
 )

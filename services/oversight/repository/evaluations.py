@@ -112,6 +112,17 @@ def of_matter(db: Connection, matter_id: str) -> Sequence[dict[str, Any]]:
     return [dict(row) for row in db.execute(query).mappings()]
 
 
+def since(db: Connection, instant: datetime) -> dict[str, int]:
+    """How many were asked for, and answered satisfied or unsatisfied, since an instant."""
+    asked = select(func.count()).where(evaluations.c.requested_at >= instant)
+    answered = select(func.count()).where(evaluations.c.answered_at >= instant)
+    return {
+        "asked": db.execute(asked).scalar_one(),
+        "satisfied": db.execute(answered.where(evaluations.c.satisfied.is_(True))).scalar_one(),
+        "unsatisfied": db.execute(answered.where(evaluations.c.satisfied.is_(False))).scalar_one(),
+    }
+
+
 def add_inspection(db: Connection, **values: Any) -> None:
     """Store an inspection."""
     db.execute(insert(inspections).values(values))

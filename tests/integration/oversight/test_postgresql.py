@@ -1,0 +1,107 @@
+"""oversight on PostgreSQL: one chain under concurrent appenders, tampering found, the report's SQL the same."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from services.oversight import tables
+from services.oversight.repository import trace
+from services.oversight.repository.rebuild import rebuild
+from shared import jurisdiction
+from shared.contracts import dispatch
+from shared.kernel.clock import rfc3339
+from shared.ledger.engines import reading, writing
+from shared.ledger.reception import Outcome
+from tests.unit.oversight.conftest import PACK, START, make
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def overseer(database):
+    made = make(jurisdiction.load(PACK), database)
+    yield made
+    made.engine.dispose()
+
+
+def verify(overseer):
+    with reading(overseer.engine) as db:
+        return trace.verify(db)
+
+
+def test_appenders_at_the_same_time_make_one_chain(overseer):
+    threads, each = 6, 25
+    raws = [
+        [
+            overseer.envelope(
+                dispatch.MatterProgressed(matter_id=f"m-{name}", unit="u", note="半路", noted_by="x")
+            ).to_bytes()
+            for _ in range(each)
+        ]
+        for name in range(threads)
+    ]
+    gate, faults = threading.Barrier(threads), []
+
+    def work(mine):
+        gate.wait()
+        faults.extend(raw for raw in mine if overseer.application.receive(raw) is not Outcome.HANDLED)
+
+    workers = [threading.Thread(target=work, args=(mine,)) for mine in raws]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert faults == []
+    found = verify(overseer)
+    assert (found.ok, found.rows, found.head.position) == (True, threads * each, threads * each)
+
+
+@pytest.mark.parametrize(
+    ("statement", "row"),
+    [
+        ("UPDATE trace SET envelope = set_byte(envelope, 40, get_byte(envelope, 40) # 1) WHERE position = 2", 2),
+        ("UPDATE trace SET hash = 'g' || substr(hash, 2) WHERE position = 3", 3),
+        ("DELETE FROM trace WHERE position = 2", 2),
+        ("UPDATE trace_head SET position = 1", 1),
+        ("UPDATE trace SET time = time + interval '1 microsecond' WHERE position = 2", 2),
+    ],
+)
+def test_tampering_names_its_row(overseer, statement, row):
+    overseer.opened(asks=3)
+    assert verify(overseer).rows == 4
+    with writing(overseer.engine) as db:
+        assert db.execute(text(statement)).rowcount
+        db.commit()
+    found = verify(overseer)
+    assert (found.ok, found.first_bad) == (False, row)
+
+
+def test_figures_and_rebuild(overseer):
+    for name in ("kept", "overdue", "resting"):
+        overseer.opened(name)
+        overseer.clock_started(name, START + DAY)
+    overseer.demand("kept", 1)
+    overseer.hear(dispatch.MatterSuspended(matter_id="resting", reason="r", approved_by="x"))
+    overseer.closed("kept")
+    for event in overseer.settle():
+        overseer.answer(event.evaluation_id)
+    overseer.settle()
+    overseer.clock.set(START + 4 * DAY)
+    period = {"period_from": rfc3339(START - DAY), "period_to": rfc3339(START + 3 * DAY)}
+    before = overseer.ask("report-preview", **period)
+    found = {figure["figure"]: figure for figure in before["figures"]}
+    values = [found[name]["value"] for name in ("opened", "merged", "closed", "overdue_open", "suspended_open")]
+    assert values == [3, 1, 1, 1, 1]
+    assert (found["on_time_share"]["numerator"], found["on_time_share"]["denominator"]) == (1, 2)
+    assert (found["response_rate"]["numerator"], found["response_rate"]["denominator"]) == (2, 2)
+    projected = overseer.projected()
+    with writing(overseer.engine) as db:
+        rebuild(db)
+        db.commit()
+    assert overseer.projected() == projected
+    assert overseer.do("publish-report", **period).version == 1
+    assert len(overseer.rows(tables.reports)) == 1
