@@ -5,6 +5,9 @@ The same applications, outboxes and inboxes as in real operation; only the broke
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import weakref
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -47,11 +50,15 @@ class Suite:
         cls, jurisdiction: Jurisdiction, start: datetime, *, only: Iterable[str] | None = None, ids: Ids | None = None
     ) -> Suite:
         """A suite without files. `only` limits it to some services."""
+        # The file notifier writes letters even here; they go away with the suite.
+        folder = Path(tempfile.mkdtemp(prefix="gridwhistle-suite-"))
         settings = Settings(
-            database_url="sqlite://", jurisdiction=Path(), contact_keys=new_key_text(),
+            database_url="sqlite://", jurisdiction=Path(), contact_keys=new_key_text(), data_dir=folder,
             token_secret=_THROW_AWAY, link_secret=_THROW_AWAY, public_url="http://127.0.0.1:8704",
         )  # fmt: skip
-        return cls.open(settings, jurisdiction, start, only=only, ids=ids, create_tables=True)
+        suite = cls.open(settings, jurisdiction, start, only=only, ids=ids, create_tables=True)
+        weakref.finalize(suite, shutil.rmtree, folder, ignore_errors=True)
+        return suite
 
     @classmethod
     def open(
