@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,7 @@ def test_openapi_documents_are_valid_and_complete(name):
         for operation in methods.values():
             described.add(operation["operationId"].split(".", 1)[1])
             in_path = {each["name"] for each in operation.get("parameters", ()) if each.get("in") == "path"}
-            assert in_path == {part[1:-1] for part in path.split("/") if part.startswith("{")}
+            assert in_path == set(re.findall(r"{(\w+)}", path))
     assert {route.command for route in definition.routes if route.command} <= described
 
 

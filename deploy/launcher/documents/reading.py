@@ -219,14 +219,16 @@ def _names(tree: ast.AST) -> Iterator[str]:
 
 
 def _looked_up(table: Mapping[Any, Any], arguments: list[Any]) -> Iterator[str]:
-    """Codes in the rows of a table of refusals that a call's arguments can reach; all when no argument is a key."""
-    keys = [key for key in table if any(argument == key or argument in _parts(key) for argument in arguments)]
-    for key in keys or table:
-        yield from _codes_in(table[key])
+    """Codes in the rows of a table of refusals that a call's arguments can reach; all when none is of a key's kind."""
+    kinds = {type(part) for key in table for part in _parts(key)}
+    chosen = [argument for argument in arguments if type(argument) in kinds]
+    for key in table:
+        if not chosen or any(argument in _parts(key) for argument in chosen):
+            yield from _codes_in(table[key])
 
 
 def _parts(key: Any) -> tuple[Any, ...]:
-    return key if isinstance(key, tuple) else ()
+    return key if isinstance(key, tuple) else (key,)
 
 
 def _codes_in(value: Any) -> Iterator[str]:
