@@ -37,7 +37,7 @@ def chain(overseer_file):
     with writing(overseer_file.engine) as db:
         for number in range(1, ROWS + 1):
             one = envelope(number)
-            trace.append(db, one, one.to_bytes(), overseer_file.clock.now())
+            trace.append(db, [(one, one.to_bytes())], overseer_file.clock.now())
         db.commit()
     return overseer_file
 
@@ -62,6 +62,15 @@ def test_an_untouched_trace_is_whole(chain):
     found = verify(chain)
     assert (found.ok, found.rows, found.head.position) == (True, ROWS, ROWS)
     assert verify(chain, 3).rows == ROWS - 3
+
+
+def test_events_stored_together_make_the_same_chain_as_one_by_one(chain, overseer):
+    together = [(one, one.to_bytes()) for one in map(envelope, range(1, ROWS + 1))]
+    with writing(overseer.engine) as db:
+        assert trace.append(db, [], overseer.clock.now()).position == 0
+        end = trace.append(db, together, overseer.clock.now())
+        db.commit()
+    assert end == verify(chain).head == verify(overseer).head
 
 
 def test_batches_join(chain, monkeypatch):
@@ -193,9 +202,9 @@ def test_appenders_at_the_same_time_make_one_chain(overseer_file):
 def test_what_is_rolled_back_leaves_no_gap(overseer_file):
     one = envelope(1)
     with writing(overseer_file.engine) as db:
-        trace.append(db, one, one.to_bytes(), overseer_file.clock.now())
+        trace.append(db, [(one, one.to_bytes())], overseer_file.clock.now())
     with writing(overseer_file.engine) as db:
-        trace.append(db, one, one.to_bytes(), overseer_file.clock.now())
+        trace.append(db, [(one, one.to_bytes())], overseer_file.clock.now())
         db.commit()
     assert verify(overseer_file).rows == 1
 
@@ -256,7 +265,7 @@ def test_the_script_sees_a_cut_end(exported):
 def test_bytes_that_are_no_text_are_exported_too(overseer):
     body = b"\xff\xfe rubbish"
     with writing(overseer.engine) as db:
-        trace.append(db, envelope(1), body, overseer.clock.now())
+        trace.append(db, [(envelope(1), body)], overseer.clock.now())
         db.commit()
         lines = b"".join(trace.export(db))
     assert b"envelope_base64" in lines
