@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -61,6 +62,58 @@ def record(db: Connection, handler: str, message_id: str, at: datetime) -> bool:
     """Enter the message; False when it is there already. Commits together with its effects, never apart from them."""
     done = db.execute(_record(db), {"handler": handler, "message_id": message_id, "handled_at": at})
     return bool(done.rowcount)
+
+
+@built
+def _lock(dialect: str) -> Any:
+    names = ("handler", "stream")
+    statement = upsert(dialect, stream_positions).values(
+        **{name: bindparam(name) for name in names}, version=bindparam("version"), waiting=bindparam("waiting")
+    )
+    return statement.on_conflict_do_update(
+        index_elements=[stream_positions.c.handler, stream_positions.c.stream],
+        set_={"version": stream_positions.c.version},
+    ).returning(stream_positions.c.stream, stream_positions.c.version, stream_positions.c.waiting)
+
+
+def lock(db: Connection, handler: str, streams: Iterable[str]) -> dict[str, Position]:
+    """Lock the positions of several streams until the transaction ends, always in the same order."""
+    rows = [{"handler": handler, "stream": stream, "version": 0, "waiting": 0} for stream in sorted(set(streams))]
+    if not rows:
+        return {}
+    return {row.stream: Position(version=row.version, waiting=row.waiting) for row in db.execute(_lock(db), rows)}
+
+
+@built
+def _advance(dialect: str) -> Any:
+    names = ("handler", "stream", "version", "waiting")
+    statement = upsert(dialect, stream_positions).values(**{name: bindparam(name) for name in names})
+    return statement.on_conflict_do_update(
+        index_elements=[stream_positions.c.handler, stream_positions.c.stream],
+        set_={"version": statement.excluded.version},
+    ).returning(stream_positions.c.stream)
+
+
+def advance(db: Connection, handler: str, versions: Mapping[str, int]) -> None:
+    """Note how far several locked streams have been applied."""
+    rows = [
+        {"handler": handler, "stream": stream, "version": versions[stream], "waiting": 0} for stream in sorted(versions)
+    ]
+    if rows:
+        db.execute(_advance(db), rows).all()
+
+
+@built
+def _record_many(dialect: str) -> Any:
+    names = ("handler", "message_id", "handled_at")
+    statement = upsert(dialect, inbox).values(**{name: bindparam(name) for name in names})
+    return statement.on_conflict_do_nothing().returning(inbox.c.message_id)
+
+
+def record_many(db: Connection, handler: str, message_ids: Iterable[str], at: datetime) -> set[str]:
+    """Enter several messages; returns those that were not there before."""
+    rows = [{"handler": handler, "message_id": message_id, "handled_at": at} for message_id in sorted(set(message_ids))]
+    return set(db.execute(_record_many(db), rows).scalars()) if rows else set()
 
 
 _COUNT_WAITING = (

@@ -22,7 +22,7 @@ from shared.contracts import registry
 from shared.contracts.envelope import Envelope
 from shared.kernel.errors import Refusal
 from shared.kernel.hashing import sha256_hex
-from shared.ledger import inbox, parking, quarantine
+from shared.ledger import inbox, parking, quarantine, together
 from shared.ledger.errors import HandlerFailed, Transient, is_transient
 from shared.ledger.unit_of_work import Surroundings, UnitOfWork, unit_of_work
 
@@ -32,7 +32,8 @@ log = logging.getLogger(__name__)
 _SWEEP = 200
 
 EventHandler = Callable[[Any, UnitOfWork], None]
-Observer = Callable[[Envelope, bytes, UnitOfWork], None]
+#: Told of the messages of one transaction, in order, with their exact bytes.
+Observer = Callable[[Sequence[tuple[Envelope, bytes]], UnitOfWork], None]
 
 
 class Outcome(enum.Enum):
@@ -46,6 +47,15 @@ class Outcome(enum.Enum):
     DUPLICATE = "duplicate"
     PARKED = "parked"
     QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Received:
+    """What became of one of several messages: an outcome, or the reason to keep it."""
+
+    envelope: Envelope | None
+    outcome: Outcome | None
+    kept: Transient | HandlerFailed | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,16 +80,92 @@ class Reception:
 
         Raises Transient or HandlerFailed: keep the message.
         """
+        received = self._alone(raw)
+        if received.outcome is None:
+            raise received.kept or HandlerFailed("neither handled nor kept")
+        return received.outcome
+
+    def receive_many(self, raws: Sequence[bytes]) -> list[Received]:
+        """Handle several messages, in one transaction if all goes well; never raises for a single message.
+
+        When anything goes wrong the transaction is rolled back and the messages are handled one by one, so that a bad
+        one troubles only itself. The answers stand in the order of the messages.
+        """
+        if len(raws) > 1:
+            done = self._together(raws)
+            if done is not None:
+                return done
+        return [self._alone(raw) for raw in raws]
+
+    def _alone(self, raw: bytes) -> Received:
         try:
             envelope = envelopes.from_bytes(raw)
-        except envelopes.Undecodable as error:
-            return self._set_aside(raw, _body_id(raw), "undecodable", error)
-        except envelopes.SchemaViolation as error:
-            return self._set_aside(raw, _body_id(raw), "schema-violation", error)
-        outcome, followed = self._guarded(envelope, raw)
+        except (envelopes.Undecodable, envelopes.SchemaViolation) as error:
+            reason = "undecodable" if isinstance(error, envelopes.Undecodable) else "schema-violation"
+            try:
+                return Received(envelope=None, outcome=self._set_aside(raw, _body_id(raw), reason, error))
+            except (Transient, HandlerFailed) as kept:
+                return Received(envelope=None, outcome=None, kept=kept)
+        try:
+            outcome, followed = self._guarded(envelope, raw)
+        except (Transient, HandlerFailed) as kept:
+            return Received(envelope=envelope, outcome=None, kept=kept)
         if followed:
             self._follow(envelope)
-        return outcome
+        return Received(envelope=envelope, outcome=outcome)
+
+    def _together(self, raws: Sequence[bytes]) -> list[Received] | None:
+        try:
+            messages = [
+                together.Message(index=index, envelope=envelopes.from_bytes(raw), raw=raw)
+                for index, raw in enumerate(raws)
+            ]
+            outcomes, to_follow = self._apply_together(messages)
+        except (envelopes.Undecodable, envelopes.SchemaViolation):
+            return None
+        except Exception as error:  # noqa: BLE001 -- the consumer boundary: whose fault it was shows one by one
+            log.info("handling one by one", extra={"messages": len(raws), "error": repr(error)})
+            return None
+        for envelope in to_follow:
+            self._follow(envelope)
+        return [Received(envelope=message.envelope, outcome=outcomes[message.index]) for message in messages]
+
+    def _apply_together(self, messages: Sequence[together.Message]) -> tuple[dict[int, Outcome], list[Envelope]]:
+        outcomes: dict[int, Outcome] = {}
+        with unit_of_work(self.at_hand) as work:
+            positions = inbox.lock(
+                work.db, self.name, (each.envelope.stream for each in messages if each.envelope.streamversion > 0)
+            )
+            plan = together.plan(messages, {stream: found.version for stream, found in positions.items()})
+            fresh = inbox.record_many(work.db, self.name, (each.envelope.id for each in plan.turn), work.now)
+            turn = []
+            for message in plan.turn:
+                if message.envelope.id in fresh:
+                    fresh.discard(message.envelope.id)
+                    turn.append(message)
+                else:
+                    plan.repeated.append(message)
+            if self.observer is not None and turn:
+                self.observer([(message.envelope, message.raw) for message in turn], work)
+            for message in turn:
+                with work.caused_by(message.envelope):
+                    outcomes[message.index] = self._dispatch(message.envelope, work)
+            for message in plan.early:
+                parking.park(work.db, self.name, message.envelope, message.raw, work.now)
+                outcomes[message.index] = Outcome.PARKED
+            outcomes |= dict.fromkeys((message.index for message in plan.repeated), Outcome.DUPLICATE)
+            waiting = {stream for stream, found in positions.items() if found.waiting}
+            for message in (*turn, *plan.repeated):
+                if message.envelope.stream in waiting:
+                    parking.unpark(work.db, self.name, message.envelope.stream, message.envelope.streamversion)
+            inbox.advance(work.db, self.name, plan.versions)
+            work.commit()
+        if self.emitted is not None:
+            self.emitted(work.events)
+        # A stream whose hole was filled may have successors waiting, parked before or in this very transaction.
+        waiting |= {message.envelope.stream for message in plan.early}
+        last = {message.envelope.stream: message.envelope for message in turn if message.envelope.stream in waiting}
+        return outcomes, list(last.values())
 
     def sweep(self) -> int:
         """Apply parked events whose turn has come without anybody noticing.
@@ -165,20 +251,22 @@ class Reception:
 
     def _handle(self, envelope: Envelope, raw: bytes, work: UnitOfWork) -> Outcome:
         if self.observer is not None:
-            self.observer(envelope, raw, work)
+            self.observer([(envelope, raw)], work)
+        try:
+            with work.attempt():
+                return self._dispatch(envelope, work)
+        except Refusal as refusal:
+            log.info("event refused", extra={"event": envelope.type, "message_id": envelope.id, "code": refusal.code})
+            return Outcome.REFUSED
+
+    def _dispatch(self, envelope: Envelope, work: UnitOfWork) -> Outcome:
         try:
             handler = self.handlers.get(envelope.name)
         except registry.UnknownType:
             handler = None  # a newer release's event: not ours to handle, and no reason to stop its stream
         if handler is None:
             return Outcome.HANDLED if self.observer is not None else Outcome.IGNORED
-        event = envelope.payload()
-        try:
-            with work.attempt():
-                handler(event, work)
-        except Refusal as refusal:
-            log.info("event refused", extra={"event": envelope.name, "message_id": envelope.id, "code": refusal.code})
-            return Outcome.REFUSED
+        handler(envelope.payload(), work)
         return Outcome.HANDLED
 
     def _failed(self, envelope: Envelope, raw: bytes, error: Exception) -> Outcome:

@@ -57,6 +57,19 @@ class Surroundings:
     next_due: Callable[[Connection], datetime | None] | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Emitted:
+    """An event that will leave, with what was known when it was emitted."""
+
+    row: registry.EventType
+    stream: str
+    subject: str
+    data: dict[str, Any]
+    cause: Envelope | None
+    correlation_id: str
+    traceparent: str | None
+
+
 @dataclass(kw_only=True)
 class UnitOfWork:
     """One transaction's worth of work."""
@@ -72,7 +85,7 @@ class UnitOfWork:
     if_match: int | None = None
     #: The typed events given to `emit` so far; the application counts them once they are committed.
     events: list[Any] = field(default_factory=list)
-    _emitted: list[tuple[registry.EventType, str, str, dict[str, Any]]] = field(default_factory=list)
+    _emitted: list[_Emitted] = field(default_factory=list)
 
     @property
     def now(self) -> datetime:
@@ -100,7 +113,27 @@ class UnitOfWork:
         stream_id = str(getattr(event, row.key))
         about = subject or str(getattr(event, "matter_id", None) or stream_id)
         self.events.append(event)
-        self._emitted.append((row, f"{row.owner}.{row.stream}:{stream_id}", about, shapes.dump(event)))
+        self._emitted.append(
+            _Emitted(
+                row=row,
+                stream=f"{row.owner}.{row.stream}:{stream_id}",
+                subject=about,
+                data=shapes.dump(event),
+                cause=self.cause,
+                correlation_id=self.correlation_id,
+                traceparent=self.traceparent,
+            )
+        )
+
+    @contextmanager
+    def caused_by(self, envelope: Envelope) -> Iterator[None]:
+        """Events emitted inside the block are the effects of this one (several may be handled in one transaction)."""
+        before = (self.cause, self.correlation_id, self.traceparent)
+        self.cause, self.correlation_id, self.traceparent = envelope, envelope.correlationid, envelope.traceparent
+        try:
+            yield
+        finally:
+            self.cause, self.correlation_id, self.traceparent = before
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
@@ -156,21 +189,29 @@ class UnitOfWork:
 
     def _envelopes(self) -> list[Envelope]:
         counts: dict[str, int] = {}
-        for _, stream, _, _ in self._emitted:
-            counts[stream] = counts.get(stream, 0) + 1
+        for each in self._emitted:
+            counts[each.stream] = counts.get(each.stream, 0) + 1
         heads = outbox.take_versions(self.db, counts)
         made = []
         now = self.now
-        for row, stream, subject, data in self._emitted:
+        for each in self._emitted:
             made.append(
                 Envelope(
-                    id=self.new_id(), source=SOURCE_PREFIX + row.owner, type=row.type, subject=subject, time=now,
-                    stream=stream, streamversion=heads[stream], correlationid=self.correlation_id or self.new_id(),
-                    causationid=self.cause.id if self.cause else None, traceparent=self.traceparent,
-                    classification=row.classification, data=data,
+                    id=self.new_id(),
+                    source=SOURCE_PREFIX + each.row.owner,
+                    type=each.row.type,
+                    subject=each.subject,
+                    time=now,
+                    stream=each.stream,
+                    streamversion=heads[each.stream],
+                    correlationid=each.correlation_id or self.new_id(),
+                    causationid=each.cause.id if each.cause else None,
+                    traceparent=each.traceparent,
+                    classification=each.row.classification,
+                    data=each.data,
                 )
-            )  # fmt: skip
-            heads[stream] += 1
+            )
+            heads[each.stream] += 1
         return made
 
 

@@ -23,8 +23,8 @@ from shared.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
 from shared.kernel.hashing import sha256_hex
 from shared.ledger import lease
 from shared.ledger.dialects import upsert
-from shared.ledger.errors import LeaseLost, Transient, is_transient
-from shared.ledger.reception import Outcome, Reception
+from shared.ledger.errors import HandlerFailed, LeaseLost, Transient, is_transient
+from shared.ledger.reception import Outcome, Received, Reception
 from shared.ledger.tables import idempotency
 from shared.ledger.unit_of_work import Surroundings, UnitOfWork, look_only, unit_of_work
 from shared.runtime.definition import Command, DueWork, OutwardWork, Query, Reply, ServiceDefinition
@@ -217,9 +217,19 @@ class Application:
 
     def receive(self, raw: bytes) -> Outcome:
         """Handle one event. Raises Transient or HandlerFailed: keep the message and come back."""
-        outcome = self.reception.receive(raw)
-        self.metrics.event(raw, outcome, self.at_hand.clock.now())
-        return outcome
+        (received,) = self.receive_many([raw])
+        if received.outcome is None:
+            raise received.kept or HandlerFailed("neither handled nor kept")
+        return received.outcome
+
+    def receive_many(self, raws: Sequence[bytes]) -> list[Received]:
+        """Handle several events, in one transaction if all goes well. Those without an outcome must be kept."""
+        answers = self.reception.receive_many(raws)
+        now = self.at_hand.clock.now()
+        for received in answers:
+            if received.outcome is not None:
+                self.metrics.event(received.envelope, received.outcome, now)
+        return answers
 
     # -- due work ------------------------------------------------------------------------------------------------
 

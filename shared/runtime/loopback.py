@@ -8,12 +8,13 @@ involved.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 
 from shared.contracts import topology
 from shared.ledger import outbox
 from shared.ledger.engines import reading, writing
-from shared.ledger.errors import HandlerFailed, Transient
+from shared.ledger.errors import HandlerFailed
 from shared.runtime.application import Application
 
 log = logging.getLogger(__name__)
@@ -53,42 +54,38 @@ class LoopbackRelay:
         engine = source.at_hand.engine
         with reading(engine) as db:
             rows = outbox.pending(db, _BATCH)
-        delivered: list[str] = []
         hearers: set[str] = set()
-        stuck: set[str] = set()
-        for row in rows:
-            # A stream whose head could not be delivered waits; the others go on.
-            if row.stream not in stuck and self._deliver(row, hearers):
-                delivered.append(row.message_id)
-            else:
-                stuck.add(row.stream)
+        kept: set[str] = set()
+        for hearer in self._applications.values():
+            mine = [row for row in rows if hearer.name in _hearers(row.type)]
+            if mine:
+                hearers.add(hearer.name)
+                kept |= self._deliver(hearer, mine)
+        delivered = [row.message_id for row in rows if row.message_id not in kept]
         if delivered:
             with writing(engine) as db:
                 outbox.mark_published(db, delivered, source.at_hand.clock.now())
                 db.commit()
         return len(delivered), hearers
 
-    def _deliver(self, row: outbox.Pending, hearers: set[str]) -> bool:
-        for subscription in topology.hearers(row.type):
-            hearer = self._applications.get(subscription.consumer)
-            if hearer is None:
-                continue
-            if not self._persistently(hearer, row):
-                return False
-            hearers.add(hearer.name)
-        return True
+    def _deliver(self, hearer: Application, rows: Sequence[outbox.Pending]) -> set[str]:
+        """Returns the ids of those that could not be handled now."""
+        kept: set[str] = set()
+        waiting = list(rows)
+        while waiting:
+            answers = hearer.receive_many([row.envelope for row in waiting])
+            again = []
+            for row, received in zip(waiting, answers, strict=True):
+                if isinstance(received.kept, HandlerFailed):
+                    again.append(row)  # counted in the ledger; at the fifth attempt it is quarantined
+                elif received.outcome is None:
+                    kept.add(row.message_id)
+            waiting = again
+        if kept:
+            log.warning("delivery has to wait", extra={"consumer": hearer.name, "messages": len(kept)})
+        return kept
 
-    def _persistently(self, hearer: Application, row: outbox.Pending) -> bool:
-        while True:
-            try:
-                hearer.receive(row.envelope)
-            except HandlerFailed:
-                continue  # counted in the ledger; at the fifth the message is quarantined and received
-            except Transient as error:
-                log.warning(
-                    "delivery has to wait",
-                    extra={"consumer": hearer.name, "message_id": row.message_id, "error": str(error)},
-                )
-                return False
-            else:
-                return True
+
+@cache
+def _hearers(type_: str) -> frozenset[str]:
+    return frozenset(subscription.consumer for subscription in topology.hearers(type_))

@@ -5,7 +5,6 @@ One prefix, a `service` label, base units, no grid or matter id as a label. All 
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -14,7 +13,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 
 from shared.contracts import registry as events
 from shared.contracts import topology
-from shared.kernel.clock import parse_instant
+from shared.contracts.envelope import Envelope
 from shared.ledger.reception import Outcome
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -88,16 +87,14 @@ class ServiceMetrics:
         self._requests.labels(self.service, command, result).inc()
         self._request_seconds.labels(self.service, command).observe(seconds)
 
-    def event(self, raw: bytes, outcome: Outcome, now: datetime) -> None:
-        """Count an event and measure how late it was."""
-        name, at = "undecodable", None
-        if outcome is not Outcome.QUARANTINED:
-            content = json.loads(raw)
-            name = content["type"].removeprefix("gridwhistle.").rsplit(".v", 1)[0]
-            at = parse_instant(content["time"])
+    def event(self, envelope: Envelope | None, outcome: Outcome, now: datetime) -> None:
+        """Count an event and measure how late it was; None stands for bytes that could not be read."""
+        name = "undecodable"
+        if envelope is not None:
+            name = envelope.type.removeprefix("gridwhistle.").rsplit(".v", 1)[0]
+            if outcome is not Outcome.QUARANTINED:
+                self._lag.labels(self.service, name).observe(max(0.0, (now - envelope.time).total_seconds()))
         self._handled.labels(self.service, name, outcome.value).inc()
-        if at is not None:
-            self._lag.labels(self.service, name).observe(max(0.0, (now - at).total_seconds()))
 
     def emitted(self, event: Any) -> None:
         """Count an event that was committed to the outbox."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from services.oversight.repository import trace
@@ -10,9 +11,9 @@ from shared.contracts.envelope import Envelope
 from shared.ledger.unit_of_work import UnitOfWork
 
 
-def observe(envelope: Envelope, raw: bytes, work: UnitOfWork) -> None:
-    """Store the bytes as received as the next link of the chain (design 7, Trace)."""
-    trace.append(work.db, envelope, raw, work.now)
+def observe(events: Sequence[tuple[Envelope, bytes]], work: UnitOfWork) -> None:
+    """Store the bytes as received as the next links of the chain (design 7, Trace)."""
+    trace.append(work.db, events, work.now)
 
 
 def project(event: Any, work: UnitOfWork) -> None:

@@ -26,20 +26,36 @@ _HEAD = 1
 BATCH = 500
 
 
-def append(db: Connection, envelope: Envelope, raw: bytes, at: datetime) -> Link:
-    """Store an event's bytes as the next link; three statements. The head stays locked until the transaction ends."""
-    before = _lock_head(db)
-    position = before.position + 1
-    link = Link(position=position, hash=chain_link(before.hash, position, raw))
-    db.execute(
-        insert(trace).values(
-            position=position, message_id=envelope.id, type=envelope.type, stream=envelope.stream,
-            stream_version=envelope.streamversion, subject=envelope.subject, time=envelope.time, recorded_at=at,
-            envelope=raw, previous_hash=before.hash, hash=link.hash,
+def append(db: Connection, events: Sequence[tuple[Envelope, bytes]], at: datetime) -> Link:
+    """Store events' bytes as the next links; three statements, however many events.
+
+    The head stays locked until the transaction ends. Returns the new head.
+    """
+    end = _lock_head(db)
+    rows = []
+    for envelope, raw in events:
+        position = end.position + 1
+        link = Link(position=position, hash=chain_link(end.hash, position, raw))
+        rows.append(
+            {
+                "position": position,
+                "message_id": envelope.id,
+                "type": envelope.type,
+                "stream": envelope.stream,
+                "stream_version": envelope.streamversion,
+                "subject": envelope.subject,
+                "time": envelope.time,
+                "recorded_at": at,
+                "envelope": raw,
+                "previous_hash": end.hash,
+                "hash": link.hash,
+            }
         )
-    )  # fmt: skip
-    db.execute(update(trace_head).where(trace_head.c.id == _HEAD).values(position=position, hash=link.hash))
-    return link
+        end = link
+    if rows:
+        db.execute(insert(trace), rows)
+        db.execute(update(trace_head).where(trace_head.c.id == _HEAD).values(position=end.position, hash=end.hash))
+    return end
 
 
 def _lock_head(db: Connection) -> Link:

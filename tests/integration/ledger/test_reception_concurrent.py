@@ -66,7 +66,8 @@ def envelopes(make_surroundings):
         return [row.envelope for row in outbox.pending(db, 10_000)]
 
 
-def test_many_workers_shuffled_and_repeated(make_surroundings, database):
+@pytest.mark.parametrize("batch", [1, 7])
+def test_many_workers_shuffled_and_repeated(make_surroundings, database, batch):
     at_hand = make_surroundings("dispatch", database)
     effects.metadata.create_all(at_hand.engine)
 
@@ -79,15 +80,15 @@ def test_many_workers_shuffled_and_repeated(make_surroundings, database):
     errors: list[BaseException] = []
 
     def work(mine):
-        for raw in mine:
-            while True:
-                try:
-                    reception.receive(raw)
-                except Transient:
-                    continue  # a deadlock or lock time-out: the message is kept and tried again
-                except HandlerFailed as error:
-                    errors.append(error)
-                break
+        for start in range(0, len(mine), batch):
+            waiting = mine[start : start + batch]
+            while waiting:
+                answers = reception.receive_many(waiting)
+                errors.extend(received.kept for received in answers if isinstance(received.kept, HandlerFailed))
+                # A deadlock or a lock time-out: the message is kept and tried again.
+                waiting = [
+                    raw for raw, received in zip(waiting, answers, strict=True) if isinstance(received.kept, Transient)
+                ]
 
     threads = [threading.Thread(target=work, args=(raws[start::WORKERS],)) for start in range(WORKERS)]
     for thread in threads:

@@ -104,8 +104,8 @@ def test_later_first_is_parked_and_follows(make_surroundings, reception, handler
 
 
 @settings(max_examples=60, deadline=None)
-@given(seed=st.integers(), copies=st.integers(1, 3))
-def test_any_shuffle_with_repeats_gives_the_same_effects(seed, copies):
+@given(seed=st.integers(), copies=st.integers(1, 3), batch=st.integers(1, 9))
+def test_any_shuffle_with_repeats_in_any_batches_gives_the_same_effects(seed, copies, batch):
     # hypothesis runs many examples in one test function: own databases for each
     def make(service):
         engine = open_engine("sqlite://")
@@ -126,8 +126,9 @@ def test_any_shuffle_with_repeats_gives_the_same_effects(seed, copies):
     by_stream = envelopes(make, "a", "b", each=4)
     raws = [raw for stream in by_stream.values() for raw in stream for _ in range(copies)]
     random.Random(seed).shuffle(raws)
-    for raw in raws:
-        receiver.receive(raw)
+    for start in range(0, len(raws), batch):
+        answers = receiver.receive_many(raws[start : start + batch])
+        assert all(received.outcome is not None for received in answers)
     receiver.sweep()
     assert [entry for entry in handler.seen if entry[0] == "a"] == [("a", n) for n in (2, 3, 4, 5)]
     assert [entry for entry in handler.seen if entry[0] == "b"] == [("b", n) for n in (2, 3, 4, 5)]
@@ -215,7 +216,9 @@ def test_an_unknown_type_of_a_newer_release_passes_by(make_surroundings, recepti
 def test_the_observer_sees_exact_bytes_of_every_event_once(make_surroundings):
     seen = []
     receiver = Reception(
-        at_hand=make_surroundings("oversight"), handlers={}, observer=lambda _envelope, raw, _work: seen.append(raw)
+        at_hand=make_surroundings("oversight"),
+        handlers={},
+        observer=lambda events, _work: seen.extend(raw for _, raw in events),
     )
     raws = envelopes(make_surroundings, "m")["m"]
     for raw in (*raws, *raws):
@@ -238,3 +241,58 @@ def test_emitted_events_are_told_only_after_the_commit(make_surroundings):
         row = outbox.pending(db, 10)[0]
         assert parking.backlog(db) == (0, None)
     assert from_bytes(row.envelope).causationid is not None
+
+
+def outcomes(answers):
+    return [received.outcome for received in answers]
+
+
+def test_several_at_once_in_any_order(make_surroundings, reception, handler):
+    raws = envelopes(make_surroundings, "m")["m"]
+    answers = reception.receive_many([raws[2], raws[0], raws[0], raws[1]])
+    assert outcomes(answers) == [Outcome.HANDLED, Outcome.HANDLED, Outcome.DUPLICATE, Outcome.HANDLED]
+    assert handler.seen == [("m", 2), ("m", 3), ("m", 4)]
+    assert count(reception, tables.parked) == 0
+
+
+def test_a_hole_filled_by_a_batch_frees_what_was_parked(make_surroundings, reception, handler):
+    raws = envelopes(make_surroundings, "m")["m"]
+    assert outcomes(reception.receive_many([raws[1], raws[3]])) == [Outcome.PARKED, Outcome.PARKED]
+    assert outcomes(reception.receive_many([raws[2], raws[0]])) == [Outcome.PARKED, Outcome.HANDLED]
+    assert handler.seen == [("m", n) for n in (2, 3, 4, 5)]
+    assert count(reception, tables.parked) == 0
+
+
+def test_a_bad_one_among_several_troubles_only_itself(make_surroundings):
+    seen = []
+
+    def handler(event, work):
+        if event.matter_id == "bad":
+            raise ZeroDivisionError
+        if event.matter_id == "refused":
+            work.db.execute(tables.leases.insert().values(name="r", holder="h", token=1, expires_at=work.now))
+            raise Refusal("no")
+        seen.append((event.matter_id, event.demands))
+
+    receiver = Reception(at_hand=make_surroundings("dispatch"), handlers={"intake.demand-joined-matter": handler})
+    made = envelopes(make_surroundings, "good", "bad", "refused", each=1)
+    answers = receiver.receive_many([b"{rubbish", made["bad"][0], made["good"][0], made["refused"][0]])
+    assert outcomes(answers) == [Outcome.QUARANTINED, None, Outcome.HANDLED, Outcome.REFUSED]
+    assert isinstance(answers[1].kept, HandlerFailed)
+    assert seen == [("good", 2)]
+    assert count(receiver, tables.leases) == 0
+
+
+def test_effects_of_several_name_their_own_causes(make_surroundings):
+    def handler(event, work):
+        work.emit(dispatch.MatterAccepted(matter_id=event.matter_id, unit="u", accepted_by="p"))
+
+    receiver = Reception(at_hand=make_surroundings("dispatch"), handlers={"intake.demand-joined-matter": handler})
+    made = envelopes(make_surroundings, "a", "b", each=1)
+    receiver.receive_many([made["a"][0], made["b"][0]])
+    causes = {from_bytes(raw[0]).subject: from_bytes(raw[0]) for raw in made.values()}
+    with reading(receiver.at_hand.engine) as db:
+        for row in outbox.pending(db, 10):
+            effect = from_bytes(row.envelope)
+            assert effect.causationid == causes[effect.subject].id
+            assert effect.correlationid == causes[effect.subject].correlationid

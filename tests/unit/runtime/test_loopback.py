@@ -109,26 +109,33 @@ def test_killed_and_started_again(pack, settings, monkeypatch, undisturbed, plac
         if where == place and next(calls) == nth:
             raise Killed
 
-    receive = reception_module.Reception.receive
+    receive = reception_module.Reception.receive_many
     apply = reception_module.Reception._apply
+    together = reception_module.Reception._apply_together
     mark = loopback.outbox.mark_published
 
-    def receiving(self, raw):
+    def receiving(self, raws):
         die("before-receive")
-        outcome = receive(self, raw)
+        received = receive(self, raws)
         die("after-receive")
-        return outcome
+        return received
 
     def applying(self, envelope, raw):
         outcome = apply(self, envelope, raw)
         die("after-commit-of-handler")
         return outcome
 
+    def applying_together(self, messages):
+        outcomes = together(self, messages)
+        die("after-commit-of-handler")
+        return outcomes
+
     def marking(*arguments):
         die("before-mark")
         return mark(*arguments)
 
-    monkeypatch.setattr(reception_module.Reception, "receive", receiving)
+    monkeypatch.setattr(reception_module.Reception, "receive_many", receiving)
+    monkeypatch.setattr(reception_module.Reception, "_apply_together", applying_together)
     monkeypatch.setattr(reception_module.Reception, "_apply", applying)
     monkeypatch.setattr(loopback.outbox, "mark_published", marking)
     deaths = 0
