@@ -22,7 +22,7 @@ LISTENS: dict[str, dict[str, tuple[str, ...]]] = {
     "deliberation": {"intake": ("matter",), "dispatch": ("matter",)},
     "dispatch": {"intake": ("demand", "matter"), "deliberation": ("topic",), "oversight": ("evaluation",)},
     "oversight": dict.fromkeys(SERVICES, ("*",)),
-    "notify": {"intake": ("demand", "matter"), "dispatch": ("matter",), "oversight": ("evaluation",)},
+    "notify": {"intake": ("demand", "matter"), "dispatch": ("matter", "clock"), "oversight": ("evaluation",)},
 }
 
 

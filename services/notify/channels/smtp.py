@@ -13,6 +13,7 @@ import smtplib
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass, field
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
@@ -137,7 +138,7 @@ class SmtpNotifier:
             mail["From"] = Address(message.sender, addr_spec=self._server.sender)
             mail["To"] = Address(message.name or "", addr_spec=message.address)
             mail["Subject"] = " ".join(message.subject.split())
-        except (ValueError, IndexError) as error:  # the parser's ways to say that this is no address
+        except (MessageError, ValueError, IndexError) as error:  # the parser's ways to say that this is no address
             message_text = "the address is not a mail address"
             raise PermanentFailure(message_text) from error
         mail["Date"] = format_datetime(message.at)

@@ -1,0 +1,30 @@
+"""What notify counts beyond what every service counts: deliveries by channel and result, what waits, broken plugins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.notify import repository
+from shared.contracts import notify
+from shared.ledger.unit_of_work import UnitOfWork
+from shared.runtime.metrics import ServiceMetrics
+
+
+def observe(event: Any, metrics: ServiceMetrics) -> None:
+    """Count messages that came to an end, once that is committed."""
+    if isinstance(event, notify.MessageDelivered | notify.MessageFailed):
+        deliveries = metrics.counter("deliveries_total", "Messages by channel and end", ("channel", "result"))
+        result = "delivered" if isinstance(event, notify.MessageDelivered) else "failed"
+        deliveries.labels(metrics.service, event.channel, result).inc()
+
+
+def refresh(work: UnitOfWork, metrics: ServiceMetrics) -> None:
+    """Set the gauges at a scrape."""
+    waiting = metrics.gauge("messages", "Messages that wait, are being sent, or have failed", ("state",))
+    for state, number in repository.unfinished(work.db).items():
+        waiting.labels(metrics.service, state).set(number)
+    errors = metrics.gauge("plugin_errors", "How often a plugin raised what it may not, since the start", ("plugin",))
+    for plugin in work.at_hand.plugins.every:
+        errors.labels(metrics.service, plugin.name).set(work.at_hand.plugins.raised[plugin.group, plugin.name])
+    failed = metrics.gauge("plugins_failed", "Plugins that could not be loaded")
+    failed.labels(metrics.service).set(len(work.at_hand.plugins.failed()))

@@ -1,0 +1,120 @@
+"""All SQL of sending: claiming messages, and recording what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from services.notify.domain import Result, State, Verdict
+from services.notify.tables import addressees, attempts, contact_access, matters, messages, news
+
+
+def due(db: Connection, now: datetime, limit: int) -> Sequence[Row[Any]]:
+    """Messages whose time has come, claimed ones whose claim ran out among them; longest due first, locked for us."""
+    query = (
+        select(messages)
+        .where(messages.c.next_attempt_at <= now)
+        .order_by(messages.c.next_attempt_at, messages.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return db.execute(query).all()
+
+
+def next_due(db: Connection) -> datetime | None:
+    """When there will be something to send."""
+    query = select(messages.c.next_attempt_at).where(messages.c.next_attempt_at.is_not(None))
+    return db.execute(query.order_by(messages.c.next_attempt_at).limit(1)).scalar_one_or_none()
+
+
+def claim(db: Connection, row: Row[Any], at: datetime, until: datetime) -> int:
+    """Claim a message and write down that an attempt begins; returns the attempt's number."""
+    number: int = row.attempts + 1
+    db.execute(
+        update(messages)
+        .where(messages.c.id == row.id)
+        .values(
+            state=State.SENDING,
+            attempts=number,
+            tries=messages.c.tries + 1,
+            next_attempt_at=until,
+            version=messages.c.version + 1,
+        )
+    )
+    db.execute(insert(attempts).values(message_id=row.id, number=number, started_at=at))
+    return number
+
+
+def log_access(db: Connection, **values: Any) -> None:
+    """Keep that contact data is about to be opened."""
+    db.execute(insert(contact_access).values(**values))
+
+
+def particulars(db: Connection, row: Row[Any]) -> Row[Any]:
+    """What a message needs to be written: its addressee, its news and what is known of the matter."""
+    columns = [
+        addressees.c.number, addressees.c.matter_number, addressees.c.sealed, addressees.c.reachable,
+        news.c.unit, news.c.reason, news.c.evaluation_id,
+        matters.c.handled_by, matters.c.response_class, matters.c.due_at, matters.c.unit.label("lies_in"),
+    ]  # fmt: skip
+    query = (
+        select(*columns)
+        .select_from(addressees)
+        .join(news, (news.c.event_id == row.event_id) & (news.c.template == row.template))
+        .outerjoin(matters, matters.c.id == addressees.c.matter_id)
+        .where(addressees.c.demand_id == row.demand_id)
+    )
+    return db.execute(query).one()
+
+
+def finish_attempt(db: Connection, message_id: str, number: int, **values: Any) -> None:
+    """Complete an attempt's row."""
+    db.execute(
+        update(attempts).where(attempts.c.message_id == message_id, attempts.c.number == number).values(**values)
+    )
+
+
+def finish(db: Connection, message_id: str, verdict: Verdict, *, attempt: int | None, **values: Any) -> Row[Any] | None:
+    """Store what follows from an attempt; returns the message, or None when it is no longer this attempt's to decide.
+
+    An attempt that outlived its claim decides nothing any more, except that a delivery is a delivery (`attempt` None).
+    """
+    statement = update(messages).where(messages.c.id == message_id, messages.c.state != State.DELIVERED)
+    if attempt is not None:
+        statement = statement.where(messages.c.state == State.SENDING, messages.c.attempts == attempt)
+    changed = statement.values(
+        state=verdict.state, next_attempt_at=verdict.next_attempt_at, version=messages.c.version + 1, **values
+    )
+    return db.execute(changed.returning(messages)).one_or_none()
+
+
+def skip(db: Connection, message_id: str, reason: str, at: datetime) -> None:
+    """End a message without an attempt."""
+    db.execute(
+        update(messages)
+        .where(messages.c.id == message_id)
+        .values(
+            state=State.SKIPPED,
+            reason=reason,
+            next_attempt_at=None,
+            finished_at=at,
+            version=messages.c.version + 1,
+        )
+    )
+
+
+def mark_unreachable(db: Connection, demand_id: str) -> None:
+    """The contact holds no address: it need not be opened again."""
+    db.execute(update(addressees).where(addressees.c.demand_id == demand_id).values(reachable=False))
+
+
+def close_unknown(db: Connection, message_id: str, number: int, at: datetime) -> None:
+    """An attempt whose end nobody recorded."""
+    db.execute(
+        update(attempts)
+        .where(attempts.c.message_id == message_id, attempts.c.number == number, attempts.c.result.is_(None))
+        .values(result=Result.UNKNOWN, finished_at=at, detail="the process ended before it recorded the result")
+    )

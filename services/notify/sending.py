@@ -1,0 +1,219 @@
+"""Sending, in three steps: claim and commit, hand over with no transaction open, record and commit.
+
+This is the one place of the suite where exactly-once cannot be had: a process may die after a mail server took a
+message and before it recorded that. Each attempt is therefore written down before it begins; a claim that runs out is
+tried again under the same message id, which channels pass on (Message-ID, idempotency key) for the other side to drop
+the double.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import Row
+
+from services.notify import domain, post, rendering
+from services.notify.domain import Result, State
+from services.notify.rendering import CannotRender, Facts
+from shared.contracts import notify
+from shared.jurisdiction import Template
+from shared.kernel.hashing import sha256_hex
+from shared.kernel.sealing import CannotOpen
+from shared.ledger.unit_of_work import Surroundings, UnitOfWork
+from shared.plugins import Contact, Message, PermanentFailure, Plugin, PluginBroken, Receipt, TemporaryFailure
+
+log = logging.getLogger(__name__)
+
+#: Entry points that are notifiers.
+GROUP = "gridwhistle.notifiers"
+_PURPOSE = "send-message"
+_REASON_LIMIT = 1_000
+_REF_LIMIT = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letter:
+    """A claimed message, with all it takes to write and send it."""
+
+    message_id: str
+    demand_id: str
+    template: str
+    #: Number of the attempt, and of the try in this round.
+    attempt: int
+    tries: int
+    #: Without the tracking code, which is sealed.
+    facts: Facts
+    #: Sealed contact data; still sealed.
+    sealed: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """What became of one attempt."""
+
+    result: Result
+    #: Name of the notifier, or the kind that was wanted.
+    channel: str
+    detail: str | None = None
+    provider_ref: str | None = None
+    digest: str | None = None
+    #: Masked.
+    address: str | None = None
+
+
+def claim(work: UnitOfWork, limit: int) -> Sequence[Letter]:
+    """Take messages whose time has come. Every opening of contact data to follow is logged here, before it happens."""
+    letters = []
+    for row in post.due(work.db, work.now, limit):
+        if row.state == State.SENDING:
+            post.close_unknown(work.db, row.id, row.attempts, work.now)
+            if domain.after(Result.UNKNOWN, row.tries, work.now).state is State.FAILED:
+                lost = Sent(
+                    result=Result.UNKNOWN, channel=row.channel or "unknown", detail="no attempt was ever finished"
+                )
+                _settle(work, row.id, row.attempts, row.tries, lost)
+                continue
+        known = post.particulars(work.db, row)
+        if not known.reachable:
+            post.skip(work.db, row.id, Result.NO_ADDRESS, work.now)
+            continue
+        attempt = post.claim(work.db, row, work.now, work.now + domain.CLAIM)
+        post.log_access(
+            work.db, id=work.new_id(), demand_id=row.demand_id, message_id=row.id, purpose=_PURPOSE,
+            actor=work.actor.id, at=work.now,
+        )  # fmt: skip
+        letters.append(
+            Letter(
+                message_id=row.id, demand_id=row.demand_id, template=row.template, attempt=attempt, tries=row.tries + 1,
+                sealed=known.sealed, facts=_facts(known, work.at_hand),
+            )
+        )  # fmt: skip
+    return letters
+
+
+def _facts(known: Row[Any], at_hand: Surroundings) -> Facts:
+    link = ""
+    if known.evaluation_id is not None:
+        link = rendering.evaluation_link(at_hand.public_url, at_hand.link_secret, known.evaluation_id)
+    return Facts(
+        number=known.number, matter_number=known.matter_number, tracking_code="",
+        unit=known.unit or known.handled_by or known.lies_in, response_class=known.response_class, due_at=known.due_at,
+        reason=known.reason, evaluation_link=link,
+    )  # fmt: skip
+
+
+def carry_out(at_hand: Surroundings, letter: Letter) -> Sent:
+    """Open the contact data, write the message and hand it to a channel. Raises nothing: a failure is a result."""
+    template = next((one for one in at_hand.jurisdiction.templates if one.id == letter.template), None)
+    if template is None:
+        detail = f"the pack has no template {letter.template} any more"
+        return Sent(result=Result.PERMANENT, channel="none", detail=detail)
+    wanted = template.channels[0]
+    try:
+        opened = at_hand.sealer.open(letter.sealed)
+    except CannotOpen as error:
+        return Sent(result=Result.TEMPORARY, channel=wanted, detail=str(error))
+    contact = Contact(name=opened.get("name"), phone=opened.get("phone"), mail=opened.get("mail"))
+    if not (contact.phone or contact.mail):
+        return Sent(result=Result.NO_ADDRESS, channel=wanted, detail="the asker left no address")
+    chosen = _choose(at_hand, template, contact)
+    if isinstance(chosen, Sent):
+        return chosen
+    facts = replace(letter.facts, tracking_code=str(opened.get("tracking_code") or ""))
+    return _hand_over(at_hand, chosen, _Filled(letter.message_id, template, facts, contact.name))
+
+
+def _choose(at_hand: Surroundings, template: Template, contact: Contact) -> tuple[Plugin, str] | Sent:
+    """The first kind of channel the template names that is installed and has an address; or why there is none."""
+    installed = at_hand.plugins.of(GROUP)
+    found_kind = False
+    for kind in template.channels:
+        for plugin in installed:
+            if getattr(plugin.made, "kind", None) != kind:
+                continue
+            found_kind = True
+            try:
+                address = at_hand.plugins.call(plugin, plugin.made.address, contact)
+            except PluginBroken as error:
+                return Sent(result=Result.TEMPORARY, channel=plugin.name, detail=str(error))
+            if address:
+                return plugin, address
+    kinds = ", ".join(template.channels)
+    if found_kind:
+        return Sent(result=Result.NO_ADDRESS, channel=template.channels[0], detail=f"no address for any of: {kinds}")
+    detail = f"no notifier is installed for any of: {kinds}"
+    return Sent(result=Result.PERMANENT, channel=template.channels[0], detail=detail)
+
+
+@dataclass(frozen=True)
+class _Filled:
+    """A template with the facts that go into it."""
+
+    message_id: str
+    template: Template
+    facts: Facts
+    name: str | None
+
+
+def _hand_over(at_hand: Surroundings, chosen: tuple[Plugin, str], filled: _Filled) -> Sent:
+    plugin, address = chosen
+    pack = at_hand.jurisdiction
+    about = {"channel": plugin.name, "address": domain.masked(address)}
+    try:
+        words = rendering.render(filled.template, filled.facts, pack)
+    except CannotRender as error:
+        # Temporary: a mended pack makes the message good.
+        return Sent(**about, result=Result.TEMPORARY, detail=f"the template cannot be rendered: {error}")
+    message = Message(
+        id=filled.message_id, address=address, name=filled.name, subject=words.subject, zh=words.zh, en=words.en,
+        template=filled.template.id, at=at_hand.clock.now(),
+        sender=rendering.variables(filled.facts, pack, rendering.ZH)["suite_name"],
+    )  # fmt: skip
+    about["digest"] = sha256_hex(f"{message.subject}\n\n{message.text}".encode())
+    try:
+        receipt: Receipt = at_hand.plugins.call(
+            plugin, plugin.made.send, message, expected=(TemporaryFailure, PermanentFailure)
+        )
+    except PermanentFailure as error:
+        return Sent(**about, result=Result.PERMANENT, detail=str(error))
+    except (TemporaryFailure, PluginBroken) as error:
+        return Sent(**about, result=Result.TEMPORARY, detail=str(error))
+    reference = getattr(receipt, "provider_ref", None)
+    return Sent(
+        **about, result=Result.DELIVERED, provider_ref=None if reference is None else str(reference)[:_REF_LIMIT]
+    )
+
+
+def record(work: UnitOfWork, letter: Letter, sent: Sent) -> None:
+    """Write down what became of an attempt and what follows from it."""
+    post.finish_attempt(
+        work.db, letter.message_id, letter.attempt, channel=sent.channel, finished_at=work.now, result=sent.result,
+        detail=sent.detail, provider_ref=sent.provider_ref, digest=sent.digest,
+    )  # fmt: skip
+    if sent.result is Result.NO_ADDRESS and sent.address is None:
+        post.mark_unreachable(work.db, letter.demand_id)
+    _settle(work, letter.message_id, letter.attempt, letter.tries, sent)
+
+
+def _settle(work: UnitOfWork, message_id: str, attempt: int, tries: int, sent: Sent) -> None:
+    verdict = domain.after(sent.result, tries, work.now)
+    ended = verdict.state is not State.PENDING
+    row = post.finish(
+        work.db, message_id, verdict, attempt=None if verdict.state is State.DELIVERED else attempt,
+        channel=sent.channel, reason=None if verdict.state is State.DELIVERED else sent.detail,
+        provider_ref=sent.provider_ref, address=sent.address, finished_at=work.now if ended else None,
+    )  # fmt: skip
+    if row is None:
+        log.info("an attempt outlived its claim", extra={"letter": message_id, "attempt": attempt})
+        return
+    about = {
+        "message_id": row.id, "matter_id": row.matter_id, "demand_id": row.demand_id, "template": row.template,
+        "channel": sent.channel, "attempts": row.attempts,
+    }  # fmt: skip
+    if verdict.state is State.DELIVERED:
+        work.emit(notify.MessageDelivered(**about))
+    elif verdict.state is State.FAILED:
+        work.emit(notify.MessageFailed(**about, reason=(sent.detail or "unknown")[:_REASON_LIMIT]))

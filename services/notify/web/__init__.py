@@ -1,0 +1,1 @@
+"""Notify over HTTP: routes as data, views as functions."""
