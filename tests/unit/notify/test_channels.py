@@ -159,7 +159,7 @@ def test_it_logs_in_when_told_to(mailbox):
     def check(server, session, envelope, mechanism, data):
         assert isinstance(data, LoginPassword)
         seen.append((data.login, data.password))
-        return AuthResult(success=data.password == b"p@ss")
+        return AuthResult(success=data.password == b"p@ss", handled=False)
 
     controller = Controller(
         mailbox, hostname="127.0.0.1", port=free_port(), authenticator=check, auth_required=True, auth_require_tls=False
