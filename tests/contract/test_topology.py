@@ -50,9 +50,7 @@ def test_a_stream_is_heard_whole_or_not_at_all(subscription):
 
 @pytest.mark.parametrize("row", TYPES, ids=lambda row: row.name)
 def test_the_loopback_and_the_broker_deliver_to_the_same_queues(row):
-    bound = {
-        sub.queue for sub in SUBSCRIPTIONS if sub.source == row.owner and row.name in through_the_binding(sub)
-    }
+    bound = {sub.queue for sub in SUBSCRIPTIONS if sub.source == row.owner and row.name in through_the_binding(sub)}
     assert {sub.queue for sub in topology.hearers(row.type)} == bound
     assert "gridwhistle.oversight.from." + row.owner in bound, "oversight's trace has every event"
 
