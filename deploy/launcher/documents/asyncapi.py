@@ -187,9 +187,7 @@ def _sending() -> dict[str, Any]:
             "action": "send",
             "channel": {"$ref": f"#/channels/{_key('exchange', topology.exchange_of(service))}"},
             "summary": f"The relay of {service} publishes what its outbox holds: at least once, each stream in order.",
-            "bindings": {
-                "amqp": {"deliveryMode": 2, "mandatory": True, "timestamp": True, "bindingVersion": _BINDING}
-            },
+            "bindings": {"amqp": {"deliveryMode": 2, "mandatory": True, "timestamp": True, "bindingVersion": _BINDING}},
         }
         for service in topology.SERVICES
     }
@@ -208,9 +206,7 @@ def _receiving() -> dict[str, Any]:
 
 
 def _heard(subscription: topology.Subscription) -> list[EventType]:
-    return [
-        row for row in registry.all_types() if row.owner == subscription.source and subscription.hears(row.stream)
-    ]
+    return [row for row in registry.all_types() if row.owner == subscription.source and subscription.hears(row.stream)]
 
 
 def _references(rows: Any) -> dict[str, Any]:
