@@ -156,7 +156,7 @@ class Case:
 
     def answer(self, *, satisfied: bool | None = None, wants_reopening: bool = False, comment: str = "") -> None:
         """Every asker who was asked and means to answer does so, by the link."""
-        found = self.office.ask("oversight", "/api/v1/matters/<matter>/evaluations", matter=self.matter)
+        found = self.office.ask("oversight", doors.EVALUATIONS, matter=self.matter)
         for row in found["items"]:
             asked = str(row["evaluation_id"])
             who = self.askers.get(str(row["demand_id"]))

@@ -21,6 +21,7 @@ from shared.runtime.definition import Command, Route, ServiceDefinition
 MATTER = "/api/v1/matters/<matter>"
 REPORT = "/api/v1/reports/preview"
 TIMELINE = "/api/v1/matters/<matter>/timeline"
+EVALUATIONS = "/api/v1/matters/<matter>/evaluations"
 OPERATIONS = "/api/v1/operations"
 
 
@@ -58,6 +59,14 @@ def happening(position: int, envelope: Envelope) -> Happening:
         name = envelope.type
     return Happening(
         position=position, name=name, subject=envelope.subject, time=envelope.time, data=envelope.data,
+    )  # fmt: skip
+
+
+def from_timeline(row: Mapping[str, Any], matter: str) -> Happening:
+    """An event as oversight's timeline of a matter shows it; what is withheld is empty."""
+    return Happening(
+        position=row["position"], name=row["event"], subject=matter, time=parse_instant(row["time"]),
+        data=row["data"] or {},
     )  # fmt: skip
 
 
