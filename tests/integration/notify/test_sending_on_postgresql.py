@@ -76,8 +76,8 @@ def registered(number, sealer):
 def enveloped(event, stream, type_):
     return Envelope(
         id=f"{stream}/1", source="urn:gridwhistle:intake", type=type_, subject="s", time=datetime.now(UTC),
-        stream=stream, streamversion=1, correlationid="c", causationid=None, traceparent=None, classification="personal",
-        data=shapes.dump(event),
+        stream=stream, streamversion=1, correlationid="c", causationid=None, traceparent=None,
+        classification="personal", data=shapes.dump(event),
     ).to_bytes()  # fmt: skip
 
 
