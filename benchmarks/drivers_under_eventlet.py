@@ -17,7 +17,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 GREEN_THREADS = 8
 SLEEP_S = 0.5
@@ -30,19 +29,19 @@ VARIANTS = {
     "psycopg 3 as it is": ("psycopg", "postgresql+psycopg", {"patch_driver": False}),
     "psycopg 3, wait_select": ("psycopg", "postgresql+psycopg", {"patch_driver": False, "select": True}),
 }
-PGBENCH = "INSERT INTO one (x) VALUES (1);\nINSERT INTO two (x) VALUES (1);\n"
 
 
 def main() -> None:
     """Measure every installed driver and print a table."""
     sys.path.insert(0, str(Path(__file__).parents[1]))
-    from deploy.servers import PrivatePostgreSQL  # noqa: PLC0415 -- the measuring child must not import it unpatched
+    from benchmarks import raw  # noqa: PLC0415 -- the measuring child must not import all that unpatched
+    from deploy.servers import PrivatePostgreSQL  # noqa: PLC0415 -- as above
 
     with tempfile.TemporaryDirectory(prefix="gridwhistle-bench-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         with PrivatePostgreSQL(Path(folder) / "postgresql") as server:
-            raw = pgbench(server)
-            print(f"pgbench, transaction of two inserts, {GREEN_THREADS} clients: {raw:,.0f} tx/s\n")
+            yardstick = raw.pgbench(server, int(MEASURE_S), GREEN_THREADS)
+            print(f"pgbench, transaction of two inserts, {GREEN_THREADS} clients: {yardstick:,.0f} tx/s\n")
             sleeping = f"{GREEN_THREADS} x pg_sleep({SLEEP_S}), s"
             print(f"| driver | {sleeping} | longest standstill, s | handler tx/s | of pgbench |")
             print("|---|---|---|---|---|")
@@ -54,22 +53,8 @@ def main() -> None:
                 found = in_a_process(url, how)
                 print(
                     f"| {name} | {found['sleep_s']:.2f} | {found['standstill_s']:.2f} | {found['tx_s']:,.0f} |"
-                    f" {found['tx_s'] / raw:.2f} |"
+                    f" {found['tx_s'] / yardstick:.2f} |"
                 )
-
-
-def pgbench(server: Any) -> float:
-    """Transactions per second of two one-row inserts each, raw."""
-    dsn = server.dsn_for("bench")
-    tables = "CREATE TABLE one (id bigserial PRIMARY KEY, x int); CREATE TABLE two (id bigserial PRIMARY KEY, x int);"
-    subprocess.run([server.program("psql"), "-q", dsn, "-c", tables], check=True)
-    with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
-        script.write(PGBENCH)
-        script.flush()
-        options = ["-n", "-f", script.name, "-c", str(GREEN_THREADS), "-j", "2", "-T", str(int(MEASURE_S))]
-        done = subprocess.run([server.program("pgbench"), *options, dsn], check=True, capture_output=True, text=True)
-    line = next(line for line in done.stdout.splitlines() if line.startswith("tps ="))
-    return float(line.split()[2])
 
 
 def in_a_process(url: str, how: dict[str, bool]) -> dict[str, float]:

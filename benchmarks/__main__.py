@@ -1,0 +1,15 @@
+"""`python -m benchmarks`: what `make bench` runs; with `up` or `import-demands` it is that command of gridwhistle."""
+
+from __future__ import annotations
+
+import sys
+
+if __name__ == "__main__":
+    if sys.argv[1:2] and sys.argv[1] in ("up", "import-demands"):
+        from deploy.launcher.cli import main as gridwhistle
+
+        gridwhistle()
+    else:
+        from benchmarks.import_beside_raw import main
+
+        main()

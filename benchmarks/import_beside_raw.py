@@ -1,0 +1,206 @@
+"""Demands a second through the bulk import into full mode, beside the same machine's raw figures, in one run.
+
+Starts private servers, measures pgbench and pipelined publishing, then `gridwhistle up` on the same servers, sends made-up
+demands through `gridwhistle import-demands`, and waits until every event has been handled everywhere. Prints rates,
+ratios, and the memory of each process. `make bench` runs it; `--json` for programs.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks import raw
+from deploy.launcher.client import SuiteClient, addresses_of, operator_token
+from deploy.launcher.installation import PACKS, trial_settings
+from deploy.launcher.supervisor import read_state
+from deploy.servers import PrivatePostgreSQL, PrivateRabbitMQ
+from deploy.servers.ports import free_port, is_free
+from shared import jurisdiction
+from shared.contracts.topology import SERVICES
+from shared.runtime.operations import not_at_rest
+from shared.runtime.settings import Settings
+
+#: What makes up the demands; every third of them is about something that needs another class.
+WORDS = (
+    "楼道的灯不亮，老人晚上上下楼不方便",
+    "下水道堵了，污水往外冒",
+    "快递车占了消防通道，请协调挪走",
+    "电梯经常停，物业没人管",
+    "小区停车难，晚上回来没有车位",
+    "树枝挡住了窗户，请安排修剪",
+    "楼下餐馆油烟直接排到院里",
+    "大件垃圾堆在单元门口没人清运",
+)
+#: Seconds until the suite must be ready, and until it must be at rest after the import.
+READY_S, REST_S = 120, 600
+PROJECT = Path(__file__).parents[1]
+
+
+@click.command()
+@click.option("--demands", default=2_000, show_default=True, help="How many demands to import.")
+@click.option("--file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A CSV file instead.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+def main(*, demands: int, file: Path | None, as_json: bool) -> None:
+    """Measure, and print a table."""
+    with tempfile.TemporaryDirectory(prefix="gridwhistle-bench-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        with (
+            PrivateRabbitMQ(folder / "rabbitmq") as broker,
+            PrivatePostgreSQL(folder / "postgresql") as database,
+        ):
+            found: dict[str, Any] = {
+                "pgbench_tx_s": raw.pgbench(database),
+                "publishing_msg_s": raw.publishing(broker.url_for("raw")),
+            }
+            settings = _settings(folder, broker, database)
+            source = file or _made_up(folder / "demands.csv", demands)
+            with _suite(settings, folder) as client:
+                found["memory_idle_mb"] = _memory(settings)
+                found |= _import(source, demands, settings, client)
+                found["memory_mb"] = _memory(settings)
+    found["import_of_pgbench"] = found["import_s"] / found["pgbench_tx_s"]
+    found["through_of_pgbench"] = found["through_s"] / found["pgbench_tx_s"]
+    found["events_of_publishing"] = found["events_s"] / found["publishing_msg_s"]
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False))
+    else:
+        _print(found)
+
+
+def _settings(folder: Path, broker: PrivateRabbitMQ, database: PrivatePostgreSQL) -> Settings:
+    base = free_port()
+    while not all(is_free(base + offset) for offset in (*range(1, 6), *range(11, 16))):
+        base = free_port()
+    return replace(
+        trial_settings(folder / "suite", "jianwai", port_base=base),
+        broker_url=broker.url_for("full"),
+        database_url=database.url_for("postgres").rsplit("/", 1)[0] + "/bench_{service}",
+    )
+
+
+def _made_up(path: Path, count: int) -> Path:
+    """A CSV file of demands in Jianwai's grids, no two alike."""
+    grids = [unit.id for unit in jurisdiction.load(PACKS / "jianwai").units.values() if unit.level == "grid"]
+    choice = random.Random(1)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["id", "content", "grid", "asker_name", "asker_phone"])
+        for number in range(count):
+            place = f"{choice.randrange(1, 40)}号楼{choice.randrange(1, 7)}单元"
+            words = f"{place}{choice.choice(WORDS)}。第{number}次反映。"
+            rows.writerow([number, words, choice.choice(grids), "测试人", "13800000000"])
+    return path
+
+
+@contextmanager
+def _suite(settings: Settings, folder: Path) -> Iterator[SuiteClient]:
+    """`gridwhistle up` until the block ends."""
+    client = SuiteClient(addresses_of(settings), operator_token(settings.token_secret))
+    with (folder / "up.log").open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks", "up"],
+            env=_environment(settings), cwd=PROJECT, stdout=output, stderr=output,
+        )  # fmt: skip
+        try:
+            _until(lambda: _ready(settings), READY_S, process, folder)
+            yield client
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GRIDWHISTLE_")}
+    return kept | settings.environment()
+
+
+def _ready(settings: Settings) -> bool:
+    state = read_state(settings.data_dir)
+    return state is not None and all(each["ready"] for each in state["processes"])
+
+
+def _until(condition: Any, seconds: float, process: subprocess.Popen[bytes], folder: Path) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise SystemExit((folder / "up.log").read_text(encoding="utf-8")[-3_000:])
+        time.sleep(0.1)  # noqa: TID251 -- waiting for other processes
+
+
+def _import(source: Path, limit: int, settings: Settings, client: SuiteClient) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks", "import-demands", str(source), "--json", "--limit", str(limit)]
+    command += ["--url", addresses_of(settings)["intake"], "--source", "bench"]
+    began = time.perf_counter()
+    done = subprocess.run(command, env=_environment(settings), cwd=PROJECT, capture_output=True, text=True, check=False)
+    result = json.loads(done.stdout) if done.stdout else {"rows": 0}
+    if not result["rows"]:
+        raise SystemExit(done.stderr)
+    while not_at_rest(answers := _operations(client)):
+        if time.perf_counter() - began > REST_S:
+            raise SystemExit(f"not at rest after {REST_S} s: {not_at_rest(answers)}")
+        time.sleep(0.05)  # noqa: TID251 -- waiting for other processes
+    seconds = time.perf_counter() - began
+    events = sum(sum(answer["emitted"].values()) for answer in answers.values())
+    return {
+        "demands": result["registered"],
+        "refused": result["refused"],
+        "import_s": result["rows"] / result["seconds"],
+        "through_s": result["rows"] / seconds,
+        "through_seconds": seconds,
+        "events": events,
+        "events_s": events / seconds,
+    }
+
+
+def _operations(client: SuiteClient) -> Mapping[str, Mapping[str, Any]]:
+    return {name: client.get(name, "/api/v1/operations") for name in SERVICES}
+
+
+def _memory(settings: Settings) -> dict[str, float]:
+    """Resident memory of each process, MB."""
+    state = read_state(settings.data_dir) or {"processes": []}
+    found = {}
+    for each in state["processes"]:
+        status = Path(f"/proc/{each['pid']}/status").read_text(encoding="ascii")
+        line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+        found[each["name"]] = int(line.split()[1]) / 1_024
+    return found
+
+
+def _print(found: Mapping[str, Any]) -> None:
+    print(
+        f"{found['demands']} demands imported, {found['events']} events, at rest after {found['through_seconds']:.1f} s"
+    )
+    if found["refused"]:
+        print(f"{found['refused']} rows refused")
+    print("\n| what | a second | beside raw |")
+    print("|---|---|---|")
+    print(f"| pgbench, two one-row inserts, 8 clients | {found['pgbench_tx_s']:,.0f} | 1 |")
+    print(f"| raw pipelined publishing, one quorum queue | {found['publishing_msg_s']:,.0f} | 1 |")
+    print(
+        f"| demands accepted by the import | {found['import_s']:,.0f} | 1/{1 / found['import_of_pgbench']:.0f} of pgbench |"
+    )
+    through = f"1/{1 / found['through_of_pgbench']:.0f} of pgbench"
+    print(f"| demands through everything, till rest | {found['through_s']:,.1f} | {through} |")
+    events = f"1/{1 / found['events_of_publishing']:.0f} of publishing"
+    print(f"| events told and handled everywhere | {found['events_s']:,.0f} | {events} |")
+    print("\n| process | idle, MB | after the import, MB |")
+    print("|---|---|---|")
+    for name, memory in found["memory_mb"].items():
+        print(f"| {name} | {found['memory_idle_mb'].get(name, 0):.0f} | {memory:.0f} |")
