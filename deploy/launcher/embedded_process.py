@@ -21,6 +21,7 @@ from typing import Any
 
 import eventlet
 from nameko.containers import ServiceContainer
+from nameko.extensions import ENTRYPOINT_EXTENSIONS_ATTR
 
 from deploy.launcher import services
 from shared import jurisdiction as packs
@@ -133,7 +134,7 @@ def without_queue(service_class: type[Any]) -> type[Any]:
     muted = {
         name: mute
         for name, method in vars(service_class).items()
-        if any(isinstance(entry, ReliableConsumer) for entry in getattr(method, "entrypoints", ()))
+        if any(isinstance(entry, ReliableConsumer) for entry in getattr(method, ENTRYPOINT_EXTENSIONS_ATTR, ()))
     }
     return type(service_class.__name__, (service_class,), muted)
 

@@ -181,7 +181,7 @@ def _tries(shown: Shown, office: Office, base: Mapping[str, str], gatekeeper: Ga
     community = next((one.id for one in pack.ladder(unit) if one.level == "community"), unit)
     looks = (
         (cast.handler(community), f"{base['dispatch']}/api/v1/matters"),
-        (cast.desk("street"), f"{base['dispatch']}/api/v1/matters?band=overdue"),
+        (cast.desk("street"), f"{base['dispatch']}/api/v1/matters?state=in-progress"),
         (cast.supervisor("street"), f"{base['oversight']}/api/v1/matters/{shown.case.matter}/timeline"),
         (cast.officer(shown.case.demand.department or "dept-water"), f"{base['dispatch']}/api/v1/whistles"),
     )
