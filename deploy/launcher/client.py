@@ -76,7 +76,7 @@ class SuiteClient:
             for attempt in Retrying(
                 retry=retry_if_exception_type(_Away),
                 stop=stop_after_delay(self._patience),
-                wait=wait_exponential_jitter(initial=0.2, max=3),
+                wait=wait_exponential_jitter(multiplier=0.2, max=3),
                 reraise=True,
             ):
                 with attempt:

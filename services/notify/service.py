@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from werkzeug import Request, Response
 
 from services.notify.web.routes import ROUTES
 from shared.contracts.topology import subscriptions_of
-from shared.ledger.reception import Outcome
+from shared.ledger.reception import Received
 from shared.runtime.definition import Route
 from shared.runtime.entrypoints import Running, consume, due, serve
 from shared.runtime.running import RunningService
@@ -22,9 +22,9 @@ class NotifyService:
     running: RunningService = Running()
 
     @consume(*subscriptions_of(name))
-    def hear(self, raw: bytes) -> Outcome:
-        """Handle one event."""
-        return self.running.receive(raw)
+    def hear(self, raws: Sequence[bytes]) -> Sequence[Received]:
+        """Handle events."""
+        return self.running.receive(raws)
 
     @serve(*ROUTES)
     def answer(self, request: Request, route: Route, path: Mapping[str, Any]) -> Response:

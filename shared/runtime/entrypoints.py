@@ -1,6 +1,6 @@
 """nameko's part: what turns a message, a request or a tick of time into a call of a service's method. Nothing else.
 
-    consume(*subscriptions)   the raw bytes of each message of these queues
+    consume(*subscriptions)   the raw bytes of the messages of these queues, several at a time
     serve(*routes)            each request on these routes
     due                       every few seconds
     Running()                 the RunningService, as `self.running`
@@ -14,7 +14,8 @@ requeued in a loop.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -37,6 +38,8 @@ log = logging.getLogger(__name__)
 
 #: Key of the seconds between two scans in the nameko container's configuration.
 DUE_INTERVAL = "due_interval"
+#: Messages handled in one transaction at most.
+BATCH = 50
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 ExcInfo = tuple[type[BaseException], BaseException, Any]
@@ -53,13 +56,18 @@ class Running(DependencyProvider):
 
 
 class ReliableConsumer(Entrypoint):
-    """Calls a method with the bytes of each message of one queue, and acknowledges when it has returned."""
+    """Calls a method with what one queue has brought, several messages at a time, and acknowledges what is dealt with.
+
+    While one batch is handled the next gathers. One worker a queue: the order in a queue is kept, HTTP has the others.
+    """
 
     queue_consumer = RawQueueConsumer()
 
     def __init__(self, subscription: Subscription, **options: Any) -> None:
         self.subscription = subscription
-        super().__init__(expected_exceptions=Abandoned, **options)
+        self._gathered: deque[Any] = deque()
+        self._at_work = False
+        super().__init__(**options)
 
     def setup(self) -> None:
         """Have our queue read."""
@@ -74,27 +82,67 @@ class ReliableConsumer(Entrypoint):
         self.queue_consumer.finish()
 
     def handle_message(self, message: Any) -> None:
-        """Called in the consumer's thread, which must read on: the worker gets the message."""
+        """Called in the consumer's thread, which must read on."""
         self.queue_consumer.take()
-        self.container.spawn_managed_thread(partial(self._hand_over, message), identifier=self.subscription.queue)
+        self._gathered.append(message)
+        if not self._at_work:
+            self._at_work = True
+            self.container.spawn_managed_thread(self._next_batch, identifier=self.subscription.queue)
 
-    def _hand_over(self, message: Any) -> None:
-        raw = message.body if isinstance(message.body, bytes) else str(message.body).encode()
+    def _next_batch(self) -> None:
+        messages = [self._gathered.popleft() for _ in range(min(len(self._gathered), BATCH))]
+        if not messages:
+            self._at_work = False
+            return
+        if self.queue_consumer.running.stopping.is_set():
+            self._leave(messages)
+            self._next_batch()
+            return
+        raws = [_bytes_of(message) for message in messages]
         try:
-            self.container.spawn_worker(self, (raw,), {}, handle_result=partial(self._handled, message))
+            self.container.spawn_worker(self, (raws,), {}, handle_result=partial(self._handled, messages))
         except ContainerBeingKilled:
+            self._leave(messages)
+
+    def _handled(
+        self, messages: list[Any], worker: Any, result: Any, exc_info: ExcInfo | None
+    ) -> tuple[Any, ExcInfo | None]:
+        del worker
+        if exc_info is not None:
+            # A bug outside every handler: nameko ends the container, the process exits, the messages come back.
+            raise exc_info[1].with_traceback(exc_info[2])
+        kept = []
+        for message, received in zip(messages, result, strict=True):
+            if received.outcome is None:
+                kept.append(message)
+            else:
+                self.queue_consumer.settle(message, acknowledge=True)
+        if kept:
+            self.container.spawn_managed_thread(partial(self._hold, kept), identifier="hold")
+        self.container.spawn_managed_thread(self._next_batch, identifier=self.subscription.queue)
+        return result, exc_info
+
+    def _hold(self, messages: list[Any]) -> None:
+        """In a thread of its own, so that others of the queue go on. Sick leaves it and ends the process."""
+        left = dict(enumerate(messages))
+
+        def settled(place: int) -> None:
+            self.queue_consumer.settle(left.pop(place), acknowledge=True)
+
+        try:
+            self.queue_consumer.running.hold([_bytes_of(message) for message in messages], settled)
+        except Abandoned as reason:
+            log.info("messages left", extra={"reason": str(reason)})
+            self._leave(left.values())
+
+    def _leave(self, messages: Iterable[Any]) -> None:
+        for message in messages:
             self.queue_consumer.settle(message, acknowledge=False)
 
-    def _handled(self, message: Any, worker: Any, result: Any, exc_info: ExcInfo | None) -> tuple[Any, ExcInfo | None]:
-        del worker
-        if exc_info is None:
-            self.queue_consumer.settle(message, acknowledge=True)
-            return result, exc_info
-        self.queue_consumer.settle(message, acknowledge=False)
-        if isinstance(exc_info[1], Abandoned):
-            return result, exc_info
-        # Sick, or a bug outside every handler: nameko ends the container, the process exits, the message comes back.
-        raise exc_info[1].with_traceback(exc_info[2])
+
+def _bytes_of(message: Any) -> bytes:
+    body = message.body
+    return body if isinstance(body, bytes) else str(body).encode()
 
 
 class Door(Entrypoint):
@@ -145,7 +193,7 @@ class Due(Timer):
 
 
 def consume(*subscriptions: Subscription) -> Callable[[Method], Method]:
-    """Have a method called with the raw bytes of every message of these queues."""
+    """Have a method called with the raw bytes of the messages of these queues; it returns a Received for each."""
     return _every(ReliableConsumer.decorator, subscriptions)
 
 

@@ -1,4 +1,4 @@
-"""How a consumer holds on to a message that cannot be handled now: in place, unacknowledged, with growing pauses.
+"""How a consumer holds on to messages that cannot be handled now: in place, unacknowledged, with growing pauses.
 
 Requeueing is no retry (research/messaging_style.md, t7: it burns the limit of deliveries in milliseconds). Pure; knows
 neither nameko nor the broker.
@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Event
 
-from shared.ledger.errors import HandlerFailed, Transient
-from shared.ledger.reception import Outcome
+from shared.ledger.errors import Transient
+from shared.ledger.reception import Received
 
 log = logging.getLogger(__name__)
 
@@ -26,39 +26,54 @@ BUG_PAUSE_S = 0.5
 
 
 class Sick(Exception):
-    """This process cannot do its work. Exit; the supervisor starts another, and the message comes back by itself."""
+    """This process cannot do its work. Exit; the supervisor starts another, and the messages come back."""
 
 
 class Abandoned(Exception):
-    """The process was told to stop while a message was held. Nothing was committed; leave it unacknowledged."""
+    """The process was told to stop while messages were held. Nothing was committed; leave them unacknowledged."""
 
 
-def persistently(
-    receive: Callable[[bytes], Outcome],
-    raw: bytes,
+def hold(
+    receive_many: Callable[[Sequence[bytes]], Sequence[Received]],
+    raws: Sequence[bytes],
+    settled: Callable[[int], None],
     *,
     stopping: Event,
     monotonic: Callable[[], float] = time.monotonic,
     jitter: Callable[[], float] = random.random,
-) -> Outcome:
-    """Have `receive` handle the message, however often it takes. Raises Sick or Abandoned: then do not acknowledge."""
+) -> None:
+    """Try messages again until all are dealt with; `settled` hears the place of each that is.
+
+    Raises Sick or Abandoned: what is not settled then must not be acknowledged.
+    """
     began = monotonic()
-    pause, bug_pause = FIRST_PAUSE_S, BUG_PAUSE_S
-    while True:
-        try:
-            return receive(raw)
-        except Transient as error:
-            if monotonic() - began > PATIENCE_S:
-                message = f"the database did not come back within {PATIENCE_S:.0f} s: {error}"
-                raise Sick(message) from error
-            log.warning("message held: the database is away", extra={"reason": str(error)})
-            # Full jitter: many workers that lost the same database must not come back in step.
-            wait = pause * (0.5 + jitter() / 2)
-            pause = min(pause * 2, LONGEST_PAUSE_S)
-        except HandlerFailed as error:
-            log.warning("message held: its handler failed", extra={"reason": str(error)})
-            wait = bug_pause
-            bug_pause *= 2
-        if stopping.wait(wait):
-            message = "told to stop"
+    waiting = dict(enumerate(raws))
+    away_pause, bug_pause = FIRST_PAUSE_S, BUG_PAUSE_S
+    away = True  # a first try was made before we were called
+    while waiting:
+        # Half to full: many workers that lost the same database must not come back in step.
+        pause = away_pause * (0.5 + jitter() / 2) if away else bug_pause
+        if stopping.wait(pause):
+            message = f"told to stop; {len(waiting)} message(s) left to come back"
             raise Abandoned(message)
+        places = list(waiting)
+        kept = []
+        for place, received in zip(places, receive_many([waiting[place] for place in places]), strict=True):
+            if received.outcome is not None:
+                del waiting[place]
+                settled(place)
+            elif received.kept is not None:
+                kept.append(received.kept)
+        if not waiting:
+            return
+        reason = next((error for error in kept if isinstance(error, Transient)), kept[0] if kept else None)
+        away = isinstance(reason, Transient)
+        if away and monotonic() - began > PATIENCE_S:
+            message = f"the database did not come back within {PATIENCE_S:.0f} s: {reason}"
+            raise Sick(message)
+        away_pause = min(away_pause * 2, LONGEST_PAUSE_S) if away else FIRST_PAUSE_S
+        bug_pause = bug_pause if away else bug_pause * 2
+        log.warning(
+            "messages held: the database is away" if away else "messages held: a handler failed",
+            extra={"messages": len(waiting), "reason": str(reason)},
+        )

@@ -45,7 +45,7 @@ def serve(service_class: type[Any], definition: Any, settings: Settings, *, port
         broker_url=settings.broker_url,
     )
     told = _listen_for_signals()
-    # Half the workers at most hold messages (queues.py), the others are there for requests.
+    # One worker a queue and one for due work (entrypoints.py); the others are there for requests.
     container = ServiceContainer(
         service_class,
         {

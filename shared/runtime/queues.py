@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 #: Key of the RunningService in the nameko container's configuration.
 RUNNING = "running"
+#: Messages that the broker hands over per queue before it waits for acknowledgements: a batch at work, one gathering.
+PREFETCH = 100
 #: Seconds between two looks whether the process was told to stop.
 _LOOK_EVERY_S = 0.2
 #: Seconds between tries at a broker that is away: first, added each time, longest.
@@ -52,11 +54,6 @@ class RawQueueConsumer(SharedExtension, ProviderCollector, ConsumerMixin):
     def connection(self) -> Connection:
         """How ConsumerMixin connects."""
         return Connection(self.running.broker_url, heartbeat=HEARTBEAT_S, connect_timeout=5)  # type: ignore[no-untyped-call]
-
-    @property
-    def prefetch(self) -> int:
-        """Messages held per queue. All queues together never hold more than half the workers: HTTP keeps the rest."""
-        return int(max(1, self.container.max_workers // 2 // max(1, len(self._providers))))
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -134,7 +131,7 @@ class RawQueueConsumer(SharedExtension, ProviderCollector, ConsumerMixin):
                 on_message=provider.handle_message,
                 auto_declare=False,
             )
-            consumer.qos(prefetch_count=self.prefetch)
+            consumer.qos(prefetch_count=PREFETCH)
             self._consumers.append(consumer)
         return list(self._consumers)
 

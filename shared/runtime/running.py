@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event
 from typing import Any
@@ -15,14 +15,14 @@ from typing import Any
 from werkzeug import Request, Response
 
 from shared.ledger.errors import Transient
-from shared.ledger.reception import Outcome
+from shared.ledger.reception import Received
 from shared.runtime import http, problems
 from shared.runtime.application import Application
 from shared.runtime.auth import Gatekeeper
 from shared.runtime.definition import Route
 from shared.runtime.health import Health
 from shared.runtime.logs import correlating
-from shared.runtime.patience import persistently
+from shared.runtime.patience import hold
 from shared.runtime.preparation import prepare
 
 log = logging.getLogger(__name__)
@@ -52,10 +52,14 @@ class RunningService:
             log.info("ready for messages", extra={"service": application.name})
             self.prepared.set()
 
-    def receive(self, raw: bytes) -> Outcome:
-        """Handle one message, holding on to it while it cannot be handled. Raises Sick or Abandoned."""
-        with correlating(_correlation_of(raw)):
-            return persistently(self.application.receive, raw, stopping=self.stopping)
+    def receive(self, raws: Sequence[bytes]) -> Sequence[Received]:
+        """Handle messages, together if all goes well. Those without an outcome are to be held."""
+        with correlating(_correlation_of(raws[0]) if len(raws) == 1 else ""):
+            return self.application.receive_many(raws)
+
+    def hold(self, raws: Sequence[bytes], settled: Callable[[int], None]) -> None:
+        """Hold on to messages that could not be handled, and try them again. Raises Sick or Abandoned."""
+        hold(self.receive, raws, settled, stopping=self.stopping)
 
     def run_due(self) -> None:
         """Do what is due, if this process leads and the database is there."""

@@ -118,7 +118,7 @@ class Publisher:
             app_id="gridwhistle",
         )
         if message.timestamp is not None:
-            content.properties["timestamp"] = message.timestamp
+            content.properties["timestamp"] = int(message.timestamp.timestamp())
         try:
             self._channel.basic_publish(
                 content, exchange=message.exchange, routing_key=message.routing_key, mandatory=True

@@ -54,8 +54,8 @@ class IntakeService:
     running = Running()
 
     @consume(*subscriptions_of(name))
-    def hear(self, raw):
-        return self.running.receive(raw)
+    def hear(self, raws):
+        return self.running.receive(raws)
 
     @serve(*ROUTES)
     def answer(self, request, route, path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import amqp
 import pytest
 
+from shared.kernel.clock import parse_instant
 from shared.wire import connection as connections
 from shared.wire.connection import BrokerAway
 from shared.wire.publisher import Outgoing, Publisher
@@ -28,7 +29,10 @@ def _queue(channel, name, key, **arguments):
 
 
 def _message(number, key="kept"):
-    return Outgoing(exchange=EXCHANGE, routing_key=key, body=b"%d" % number, message_id=f"m{number}", type="t")
+    at = parse_instant("2026-11-22T08:00:00.5Z")
+    return Outgoing(
+        exchange=EXCHANGE, routing_key=key, body=b"%d" % number, message_id=f"m{number}", type="t", timestamp=at
+    )
 
 
 def _collect(publisher):
@@ -156,3 +160,4 @@ def test_what_operators_see_is_copied_into_the_properties(broker):
     message: amqp.Message = channel.basic_get("q", no_ack=True)
     assert message.properties["message_id"] == "m7"
     assert message.properties["delivery_mode"] == 2
+    assert message.properties["timestamp"] == 1_795_334_400
