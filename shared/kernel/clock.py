@@ -102,7 +102,14 @@ def parse_instant(text: str) -> datetime:
 
 
 #: Ways in which other systems' files write a time, after RFC 3339 itself.
-_LOCAL_FORMS = ("%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y/%m/%d", "%Y.%m.%d %H:%M", "%Y年%m月%d日 %H:%M", "%Y年%m月%d日")
+_LOCAL_FORMS = (
+    "%Y/%m/%d %H:%M:%S",
+    "%Y/%m/%d %H:%M",
+    "%Y/%m/%d",
+    "%Y.%m.%d %H:%M",
+    "%Y年%m月%d日 %H:%M",
+    "%Y年%m月%d日",
+)
 
 
 def parse_local_instant(text: str, zone: ZoneInfo) -> datetime:
