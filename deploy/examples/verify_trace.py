@@ -3,9 +3,9 @@
 
 Usage:  verify_trace.py [--head POSITION:HASH] [--after POSITION:HASH] [FILE]      (FILE - or none: standard input)
 
-Reads JSON lines with `position`, `previous_hash`, `hash` and `envelope` (text) or `envelope_base64`. Prints the end
-of the chain and exits 0 when every link holds; names the first row that does not and exits 1; exits 2 when it cannot
-read the input.
+Reads JSON lines with `position`, `recorded_at`, `previous_hash`, `hash` and `envelope` (text) or `envelope_base64`.
+Prints the end of the chain and exits 0 when every link holds; names the first row that does not and exits 1; exits 2
+when it cannot read the input.
 It must never import Gridwhistle: who distrusts the suite must be able to read and run this alone.
 """
 
@@ -32,9 +32,9 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def link(previous: str, position: int, body: bytes) -> str:
+def link(previous: str, position: int, recorded_at: str, body: bytes) -> str:
     """The hash that a row must have."""
-    return sha256(f"{previous}:{position}:{sha256(body)}".encode())
+    return sha256(f"{previous}:{position}:{recorded_at}:{sha256(body)}".encode())
 
 
 def body_of(row: dict[str, object]) -> bytes:
@@ -49,7 +49,8 @@ def verify(lines: IO[bytes], position: int, previous: str) -> tuple[int, str]:
     for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)
-            at, before, claimed, body = row["position"], row["previous_hash"], row["hash"], body_of(row)
+            at, before, claimed = row["position"], row["previous_hash"], row["hash"]
+            recorded_at, body = row["recorded_at"], body_of(row)
         except (ValueError, KeyError, TypeError, binascii.Error) as error:
             raise Broken(f"line {number}: not a row of an exported trace: {error!r}") from error
         if at != position + 1:
@@ -58,9 +59,9 @@ def verify(lines: IO[bytes], position: int, previous: str) -> tuple[int, str]:
             )
         if before != previous:
             raise Broken(f"row {at}: previous_hash is {before}, but the row before has {previous}")
-        expected = link(previous, at, body)
+        expected = link(previous, at, recorded_at, body)
         if claimed != expected:
-            raise Broken(f"row {at}: hash is {claimed}, but its bytes give {expected}")
+            raise Broken(f"row {at}: hash is {claimed}, but its recorded_at and bytes give {expected}")
         position, previous = at, claimed
     return position, previous
 

@@ -23,7 +23,7 @@ trace = Table(
     Column("stream_version", Integer, nullable=False),
     Column("subject", Id, nullable=False),
     Column("time", Instant, nullable=False),
-    #: When this installation stored it: a note of its own, not part of the proof.
+    #: When this installation stored it; hashed like the envelope.
     Column("recorded_at", Instant, nullable=False),
     Column("envelope", Bytes, nullable=False),
     Column("previous_hash", String(64), nullable=False),

@@ -18,9 +18,12 @@ def sha256_hex(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def chain_link(previous: str, position: int, body: bytes) -> str:
-    """The hash of one trace row: SHA-256 over `<previous>:<position>:<sha256 of the stored bytes>` in ASCII."""
-    return sha256_hex(f"{previous}:{position}:{sha256_hex(body)}".encode("ascii"))
+def chain_link(previous: str, position: int, recorded_at: str, body: bytes) -> str:
+    """The hash of one trace row: SHA-256 over `<previous>:<position>:<recorded_at>:<sha256 of the stored bytes>`.
+
+    In ASCII; `recorded_at` as `shared.kernel.clock.rfc3339` writes it.
+    """
+    return sha256_hex(f"{previous}:{position}:{recorded_at}:{sha256_hex(body)}".encode("ascii"))
 
 
 def link_token(secret: str, purpose: str, subject: str) -> str:

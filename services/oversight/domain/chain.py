@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared.kernel.clock import rfc3339
+from shared.kernel.clock import parse_instant, rfc3339
 from shared.kernel.hashing import GENESIS, chain_link
 
 
@@ -36,11 +36,15 @@ class TraceRow:
     stream: str
     stream_version: int
     subject: str
-    #: None when what is stored is no instant at all.
+    #: None when what is stored is no instant, or not written as this database writes one.
     time: datetime | None
+    #: When this installation stored the row; None as with `time`.
+    recorded_at: datetime | None
     envelope: bytes
     previous_hash: str
     hash: str
+    #: Whether every column holds a value of its own kind; SQLite would keep bytes in a text column.
+    well_typed: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,15 +100,20 @@ def _fault(row: TraceRow, before: Link) -> str | None:
         return f"The position does not follow {before.position}."
     if row.previous_hash != before.hash:
         return f"previous_hash {row.previous_hash!r} is not the hash of the row before, {before.hash}."
-    expected = chain_link(row.previous_hash, row.position, row.envelope)
+    recorded_at = "no-instant" if row.recorded_at is None else rfc3339(row.recorded_at)
+    expected = chain_link(row.previous_hash, row.position, recorded_at, row.envelope)
     if row.hash != expected:
-        return f"The hash is {row.hash!r}, but the stored bytes give {expected}: one of the two was changed."
+        return f"The hash is {row.hash!r}, but recorded_at and the stored bytes give {expected}: one was changed."
     return _copy_fault(row)
 
 
 def _copy_fault(row: TraceRow) -> str | None:
     """The columns repeat the envelope for searching; a changed copy would mislead without breaking the chain."""
-    content: Mapping[str, object] = json.loads(row.envelope)
+    if not row.well_typed:
+        return "A column holds a value of another kind than was stored there."
+    content = _content(row.envelope)
+    if content is None:
+        return "The stored bytes are no event."
     copies = {
         "message_id": (row.message_id, content.get("id")),
         "type": (row.type, content.get("type")),
@@ -116,7 +125,22 @@ def _copy_fault(row: TraceRow) -> str | None:
         if copy != original:
             return f"Column {column} says {copy!r}, the stored envelope {original!r}."
     said = str(content.get("time"))
-    if datetime.fromisoformat(said) != row.time:
+    if row.time is None or not _same_instant(said, row.time):
         column = "no instant" if row.time is None else rfc3339(row.time)
         return f"Column time says {column}, the stored envelope {said}."
     return None
+
+
+def _content(envelope: bytes) -> Mapping[str, object] | None:
+    try:
+        content = json.loads(envelope)
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, Mapping) else None
+
+
+def _same_instant(said: str, instant: datetime) -> bool:
+    try:
+        return parse_instant(said) == instant
+    except ValueError:
+        return False

@@ -8,22 +8,21 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, type_coerce, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.types import NullType
 
-from services.oversight.domain.chain import START, Link, TraceRow, VerifyResult, check, check_end
+from services.oversight.domain.chain import START, Link, VerifyResult, check, check_end
+from services.oversight.repository import stored
 from services.oversight.tables import trace, trace_head
 from shared.contracts.envelope import Envelope
+from shared.kernel.clock import rfc3339
 from shared.kernel.hashing import chain_link
 
 #: The only row of trace_head.
 _HEAD = 1
-#: Rows read at once while verifying or exporting; an envelope has at most 1 MiB, usually 1 KiB.
-BATCH = 500
 
 
 def append(db: Connection, events: Sequence[tuple[Envelope, bytes]], at: datetime) -> Link:
@@ -32,10 +31,11 @@ def append(db: Connection, events: Sequence[tuple[Envelope, bytes]], at: datetim
     The head stays locked until the transaction ends. Returns the new head.
     """
     end = _lock_head(db)
+    recorded_at = rfc3339(at)
     rows = []
     for envelope, raw in events:
         position = end.position + 1
-        link = Link(position=position, hash=chain_link(end.hash, position, raw))
+        link = Link(position=position, hash=chain_link(end.hash, position, recorded_at, raw))
         rows.append(
             {
                 "position": position,
@@ -75,8 +75,7 @@ def head(db: Connection) -> Link:
 
 
 def _kept_head(db: Connection) -> Link | None:
-    row = db.execute(select(trace_head.c.position, trace_head.c.hash).where(trace_head.c.id == _HEAD)).one_or_none()
-    return None if row is None else Link(position=row.position, hash=row.hash)
+    return stored.link(db, trace_head, trace_head.c.id == _HEAD)
 
 
 def verify(db: Connection, from_position: int = 0) -> VerifyResult:
@@ -88,17 +87,16 @@ def verify(db: Connection, from_position: int = 0) -> VerifyResult:
     kept = _kept_head(db)
     after = START
     if from_position > 0:
-        at_anchor = select(trace.c.position, trace.c.hash).where(trace.c.position == from_position)
-        anchor = db.execute(at_anchor).one_or_none()
+        anchor = stored.link(db, trace, trace.c.position == from_position)
         if anchor is None:
             return VerifyResult(rows=0, ok=False, first_bad=from_position, why="The row to start from is missing.")
-        after = Link(position=anchor.position, hash=anchor.hash)
+        after = anchor
     else:
         stray = db.execute(select(func.min(trace.c.position)).where(trace.c.position < 1)).scalar_one()
         if stray is not None:
             return VerifyResult(rows=0, ok=False, first_bad=stray, why="Positions start at 1.")
     end = kept.position if kept is not None else 0
-    result = check_end(check(_rows(db, from_position, end), after), kept)
+    result = check_end(check(stored.rows(db, from_position, end), after), kept)
     return _check_beyond(db, result) if result.ok else result
 
 
@@ -113,63 +111,32 @@ def _check_beyond(db: Connection, result: VerifyResult) -> VerifyResult:
     return VerifyResult(rows=result.rows, ok=False, first_bad=found, why=why, head=result.head)
 
 
-#: Verification reads what is stored as the driver gives it: a tampered value need not fit its column's type.
-_STORED = select(*(type_coerce(column, NullType()).label(column.name) for column in trace.c))
-
-
-def _rows(db: Connection, after: int, until: int | None = None) -> Iterator[TraceRow]:
-    """Rows in order, a batch at a time by key, so that neither driver holds the whole table."""
-    while True:
-        query = _STORED.where(trace.c.position > after).order_by(trace.c.position).limit(BATCH)
-        if until is not None:
-            query = query.where(trace.c.position <= until)
-        batch = db.execute(query).all()
-        for row in batch:
-            yield _row(row)
-        if len(batch) < BATCH:
-            return
-        after = batch[-1].position
-
-
-def _row(row: Row[*tuple[Any, ...]]) -> TraceRow:
-    return TraceRow(
-        position=row.position, message_id=row.message_id, type=row.type, stream=row.stream,
-        stream_version=row.stream_version, subject=row.subject, time=_instant(row.time), envelope=_bytes(row.envelope),
-        previous_hash=row.previous_hash, hash=row.hash,
-    )  # fmt: skip
-
-
-def _instant(stored: Any) -> datetime | None:
-    if isinstance(stored, datetime):
-        return stored.astimezone(UTC)
-    try:
-        return datetime.fromisoformat(str(stored))
-    except ValueError:
-        return None
-
-
-def _bytes(stored: Any) -> bytes:
-    return stored.encode("utf-8", "surrogateescape") if isinstance(stored, str) else bytes(stored)
-
-
 def envelopes(db: Connection, after: int = 0) -> Iterator[bytes]:
     """Every stored event's bytes in order, streamed."""
-    for row in _rows(db, after):
+    for row in stored.rows(db, after):
         yield row.envelope
 
 
 def export(db: Connection, from_position: int = 0) -> Iterator[bytes]:
-    """The trace as JSON lines, streamed: position, previous_hash, hash, and the envelope as text (docs/trace.md).
+    """The trace as JSON lines, streamed: position, recorded_at, previous_hash, hash, the envelope as text.
+
+    docs/trace.md says how a stranger checks them.
 
     What is no UTF-8 goes out as `envelope_base64`. Holds residents' words and sealed contact data: not for publication.
     """
-    for row in _rows(db, from_position):
-        line: dict[str, object] = {"position": row.position, "previous_hash": row.previous_hash, "hash": row.hash}
+    for row in stored.rows(db, from_position):
+        line: dict[str, object] = {
+            "position": row.position,
+            "recorded_at": rfc3339(row.recorded_at) if row.recorded_at is not None else None,
+            "previous_hash": row.previous_hash,
+            "hash": row.hash,
+        }
         try:
             line["envelope"] = row.envelope.decode("utf-8")
         except UnicodeDecodeError:
             line["envelope_base64"] = base64.b64encode(row.envelope).decode("ascii")
-        yield json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        # A tampered hash may be no text at all; its line still is JSON.
+        yield json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace") + b"\n"
 
 
 def of_subject(db: Connection, subject: str, *, after: int, limit: int) -> Sequence[Row[*tuple[Any, ...]]]:

@@ -80,6 +80,38 @@ def test_tampering_names_its_row(overseer, statement, row):
     assert (found.ok, found.first_bad) == (False, row)
 
 
+@pytest.mark.parametrize("column", tables.trace.c.keys())
+def test_every_column_counts(overseer, column):
+    overseer.opened(asks=4)
+    with writing(overseer.engine) as db:
+        good = db.execute(text(f"SELECT {column} FROM trace WHERE position = 3")).scalar_one()
+        for bad in other_values(column, good):
+            with db.begin_nested() as undone:
+                assert db.execute(text(f"UPDATE trace SET {column} = {bad} WHERE position = 3")).rowcount
+                found = trace.verify(db)
+                assert (found.ok, found.first_bad) == (False, 3), (bad, found.why)
+                undone.rollback()
+        assert trace.verify(db).ok
+
+
+def other_values(column, good):
+    """SQL of values that differ from the good one by a byte or a bit, and of such as no driver can read."""
+    if isinstance(good, memoryview):
+        places = range(0, len(good), 7)
+        return [f"set_byte({column}, {place}, get_byte({column}, {place}) # 1)" for place in places]
+    if isinstance(good, str):
+        places = range(1, len(good) + 1)
+        return [f"overlay({column} placing '中' from {place} for 1)" for place in places] + [
+            f"left({column}, -1)",
+            "''",
+        ]
+    if isinstance(good, int):
+        return [f"{column} # {1 << bit}" for bit in range(3, 31)]  # low bits: other rows' positions
+    steps = ("1 microsecond", "1 second", "1 day", "-1 year")
+    odd = ("'infinity'", "'-infinity'", "'0044-03-15 12:00:00+00 BC'", "'200000-01-01 00:00:00+00'")
+    return [*(f"{column} + interval '{step}'" for step in steps), *odd]
+
+
 def test_figures_and_rebuild(overseer):
     for name in ("kept", "overdue", "resting"):
         overseer.opened(name)

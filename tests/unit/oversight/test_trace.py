@@ -13,9 +13,10 @@ import pytest
 from sqlalchemy import text
 
 from services.oversight import tables
-from services.oversight.repository import trace
+from services.oversight.repository import stored, trace
 from shared.contracts import dispatch
 from shared.contracts.envelope import Envelope
+from shared.kernel.clock import rfc3339
 from shared.kernel.hashing import chain_link
 from shared.ledger.engines import reading, writing
 from shared.ledger.reception import Outcome
@@ -74,7 +75,7 @@ def test_events_stored_together_make_the_same_chain_as_one_by_one(chain, oversee
 
 
 def test_batches_join(chain, monkeypatch):
-    monkeypatch.setattr(trace, "BATCH", 2)
+    monkeypatch.setattr(stored, "BATCH", 2)
     assert verify(chain).rows == ROWS
     tamper(chain, "DELETE FROM trace WHERE position = 4")
     assert verify(chain).first_bad == 4
@@ -119,26 +120,82 @@ def test_every_kind_of_tampering_names_its_row(chain, statement, row):
     assert found.why
 
 
-def test_every_single_byte_counts(chain):
-    with reading(chain.engine) as db:
-        good = bytes(db.execute(text("SELECT envelope FROM trace WHERE position = 4")).scalar_one())
-    for place in range(0, len(good), 17):
-        bad = good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :]
-        tamper(chain, "UPDATE trace SET envelope = :bad WHERE position = 4", bad=bad)
-        assert verify(chain).first_bad == 4
-    tamper(chain, "UPDATE trace SET envelope = :good WHERE position = 4", good=good)
-    assert verify(chain).ok
+#: The row that is tampered with below, of `ROWS`.
+VICTIM = 4
+
+
+@pytest.mark.parametrize("column", tables.trace.c.keys())
+def test_every_single_byte_of_every_column_counts(chain, column):
+    with writing(chain.engine) as db:
+        kind, good = db.execute(
+            text(f"SELECT typeof({column}), CAST({column} AS BLOB) FROM trace WHERE position = {VICTIM}")
+        ).one()
+        for bad in other_values(kind, good):
+            with db.begin_nested() as undone:
+                change = f"UPDATE trace SET {column} = CAST(:bad AS {SQL_KINDS[kind]}) WHERE position = {VICTIM}"
+                assert db.execute(text(change), {"bad": bad}).rowcount
+                found = trace.verify(db)
+                assert (found.ok, found.first_bad) == (False, VICTIM), (bad, found.why)
+                undone.rollback()
+        assert trace.verify(db).ok
+
+
+def other_values(kind, good):
+    """Every value that differs in one bit of one byte, and some that have a byte more or less."""
+    if kind == "integer":
+        number = int(good)
+        return [str(number ^ (1 << bit)).encode() for bit in range(3, 31)]  # low bits: other rows' positions
+    changed = [good[:at] + bytes([byte ^ 1 << bit]) + good[at + 1 :] for at, byte in enumerate(good) for bit in (3, 7)]
+    return [*changed, good[:-1], good + b" ", good + b"\0", b""]
+
+
+#: What SQLite calls a value's kind -> the type to cast bytes to.
+SQL_KINDS = {"integer": "INTEGER", "text": "TEXT", "blob": "BLOB"}
+
+
+@pytest.mark.parametrize("column", [c.name for c in tables.trace.c if c.name != "position"])
+def test_the_same_bytes_as_another_kind_of_value_are_found(chain, column):
+    to = "TEXT" if column == "envelope" else "BLOB"
+    tamper(chain, f"UPDATE trace SET {column} = CAST({column} AS {to}) WHERE position = {VICTIM}")
+    assert verify(chain).first_bad == VICTIM
+
+
+@pytest.mark.parametrize("written", ["2025-09-09 01:30:00.000000Z", "2025-09-09T09:30:00.000000+08:00", "2025-09-09"])
+@pytest.mark.parametrize("column", ["time", "recorded_at"])
+def test_an_instant_written_another_way_is_found(chain, column, written):
+    tamper(chain, f"UPDATE trace SET {column} = :written WHERE position = {VICTIM}", written=written)
+    assert verify(chain).first_bad == VICTIM
+
+
+@pytest.mark.parametrize("body", [b"\xff", b"[]", b"{}", b'{"time":"x"}', b"[" * 100_000])
+def test_a_last_row_that_is_no_event_is_named_though_its_hash_is_right(chain, body):
+    with writing(chain.engine) as db:
+        trace.append(db, [(envelope(8), body)], chain.clock.now())
+        db.commit()
+    assert verify(chain).first_bad == 8
+
+
+@pytest.mark.parametrize("column", ["id", "position", "hash"])
+def test_a_head_that_is_no_text_or_number_of_ours(chain, column):
+    tamper(
+        chain,
+        f"UPDATE trace_head SET {column} = CAST(x'ff' AS TEXT)"
+        if column == "hash"
+        else f"UPDATE trace_head SET {column} = {column} + 1",
+    )
+    assert not verify(chain).ok
 
 
 def test_a_row_forged_with_a_right_hash_breaks_the_next(chain):
     with reading(chain.engine) as db:
         previous = db.execute(text("SELECT previous_hash FROM trace WHERE position = 4")).scalar_one()
+        recorded_at = rfc3339(chain.clock.now())
     forged = envelope(4).to_bytes().replace("灯不亮".encode(), "灯很亮".encode())
     tamper(
         chain,
         "UPDATE trace SET envelope = :e, hash = :h WHERE position = 4",
         e=forged,
-        h=chain_link(previous, 4, forged),
+        h=chain_link(previous, 4, recorded_at, forged),
     )
     assert verify(chain).first_bad == 5
 
@@ -243,6 +300,8 @@ def test_the_script_verifies_a_part(exported):
     ("change", "said"),
     [
         (lambda rows: [*rows[:2], rows[2].replace("灯不亮".encode(), "灯很亮".encode()), *rows[3:]], b"row 3"),
+        (lambda rows: [*rows[:2], rows[2].replace(b'recorded_at":"20', b'recorded_at":"21'), *rows[3:]], b"row 3"),
+        (lambda rows: [*rows[:2], rows[2].replace(b"recorded_at", b"recorded"), *rows[3:]], b"line 3"),
         (lambda rows: [*rows[:2], *rows[3:]], b"row 3"),
         (lambda rows: [rows[1], rows[0], *rows[2:]], b"line 1"),
         (lambda rows: [*rows, b"rubbish\n"], b"line 8"),
