@@ -1,6 +1,6 @@
 """Demands a second through the bulk import into full mode, beside the same machine's raw figures, in one run.
 
-Starts private servers, measures pgbench and pipelined publishing, then `gridwhistle up` on the same servers, sends made-up
+Starts private servers, measures pgbench and pipelined publishing, then starts `gridwhistle up` on them, sends made-up
 demands through `gridwhistle import-demands`, and waits until every event has been handled everywhere. Prints rates,
 ratios, and the memory of each process. `make bench` runs it; `--json` for programs.
 """
@@ -193,9 +193,8 @@ def _print(found: Mapping[str, Any]) -> None:
     print("|---|---|---|")
     print(f"| pgbench, two one-row inserts, 8 clients | {found['pgbench_tx_s']:,.0f} | 1 |")
     print(f"| raw pipelined publishing, one quorum queue | {found['publishing_msg_s']:,.0f} | 1 |")
-    print(
-        f"| demands accepted by the import | {found['import_s']:,.0f} | 1/{1 / found['import_of_pgbench']:.0f} of pgbench |"
-    )
+    accepted = f"1/{1 / found['import_of_pgbench']:.0f} of pgbench"
+    print(f"| demands accepted by the import | {found['import_s']:,.0f} | {accepted} |")
     through = f"1/{1 / found['through_of_pgbench']:.0f} of pgbench"
     print(f"| demands through everything, till rest | {found['through_s']:,.1f} | {through} |")
     events = f"1/{1 / found['events_of_publishing']:.0f} of publishing"
