@@ -62,7 +62,13 @@ class SuiteClient:
 
         Repeats it while the service is away, so it must be safe to repeat. Raises Answered, Unreachable.
         """
-        return self._call("POST", service, path, body, {"Idempotency-Key": key} if key else {})
+        return self.send("POST", service, path, body, key=key)
+
+    def send(
+        self, method: str, service: str, path: str, body: Mapping[str, Any], *, key: str | None = None
+    ) -> dict[str, Any]:
+        """As `post`, by any method. Raises Answered, Unreachable."""
+        return self._call(method, service, path, body, {"Idempotency-Key": key} if key else {})
 
     def get(self, service: str, path: str) -> dict[str, Any]:
         """Ask. Raises Answered, Unreachable."""

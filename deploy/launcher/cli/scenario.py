@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,7 @@ def run(
     results: list[dict[str, Any]] = []
     failed = False
     try:
-        with _stage(mode, [pack for _, pack in loaded], broker_url, database_url) as stage_for:
+        with _stage(mode, loaded, broker_url, database_url) as stage_for:
             for scenario, pack in loaded:
                 played = player.play(scenario, stage_for(pack))
                 failed = failed or not played.passed
@@ -102,7 +102,9 @@ def _load(path: Path) -> tuple[Scenario, Jurisdiction]:
 
 
 @contextmanager
-def _stage(mode: str, wanted: list[Jurisdiction], broker_url: str | None, database_url: str | None) -> Iterator[Any]:
+def _stage(
+    mode: str, wanted: list[tuple[Scenario, Jurisdiction]], broker_url: str | None, database_url: str | None
+) -> Iterator[Callable[[Jurisdiction], Stage]]:
     """A function from pack to stage."""
     if mode == "embedded":
         stages: dict[str, EmbeddedStage] = {}
@@ -116,13 +118,17 @@ def _stage(mode: str, wanted: list[Jurisdiction], broker_url: str | None, databa
             for made in stages.values():
                 made.close()
         return
-    names = {pack.name for pack in wanted}
+    names = {pack.name for _, pack in wanted}
     if len(names) > 1:
         message = f"the scenarios belong to {', '.join(sorted(names))}"
         raise NotOnePack(message, remedy="Run those of each pack in a call of its own.")
-    from deploy.launcher.scenario.full import running_stage  # noqa: PLC0415 -- loads servers and supervisor
+    from deploy.launcher.scenario.private_suite import running_stage  # noqa: PLC0415 -- loads servers and supervisor
 
-    with running_stage(wanted[0], broker_url=broker_url, database_url=database_url) as stage:
+    first, pack = wanted[0]
+    with running_stage(
+        first.jurisdiction, pack, start=min(scenario.start for scenario, _ in wanted), broker_url=broker_url,
+        database_url=database_url, say=lambda line: click.echo(line, err=True),
+    ) as stage:  # fmt: skip
         yield lambda _pack: stage
 
 
