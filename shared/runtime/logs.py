@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Any, TextIO
 
 from pythonjsonlogger.json import JsonFormatter
@@ -42,6 +43,12 @@ def configure(process: str, level: str = "INFO", stream: TextIO | None = None) -
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     logging.captureWarnings(capture=True)
+    sys.excepthook = _last_words
+
+
+def _last_words(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What kills the process is a log line too."""
+    logging.getLogger(__name__).critical("the process ends", exc_info=(kind, error, trace))
 
 
 class _Lines(JsonFormatter):

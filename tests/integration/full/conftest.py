@@ -44,6 +44,7 @@ class FullSuite:
         self.settings = replace(settings, broker_url=broker_url, database_url=database_url, due_interval=0.5)
         self.output = folder / "up.log"
         self.process = None
+        self.calm_since = 0.0
         self.client = SuiteClient(addresses_of(self.settings), operator_token(self.settings.token_secret))
         self.engines = {name: open_engine(self.settings.database_for(name), pool_size=1) for name in SERVICES}
 
@@ -67,12 +68,12 @@ class FullSuite:
 
         self.until(ready, seconds)
 
-    def until(self, condition, seconds):
+    def until(self, condition, seconds, every=0.1):
         deadline = time.monotonic() + seconds
         while not condition():
             assert self.process.poll() is None, self.output.read_text(encoding="utf-8")
             assert time.monotonic() < deadline, self.output.read_text(encoding="utf-8")
-            time.sleep(0.1)  # noqa: TID251 -- waiting for other processes
+            time.sleep(every)  # noqa: TID251 -- waiting for other processes
 
     def kill(self, name):
         """SIGKILL, as the out-of-memory killer would; returns how often it had been started."""
@@ -122,7 +123,7 @@ class FullSuite:
                     self.calm_since = time.monotonic()
             return len(calm) > 1 and time.monotonic() - self.calm_since > 1.0
 
-        self.until(rests, seconds)
+        self.until(rests, seconds, every=0.5)
 
     def ledger(self):
         """Counts of everything that must not depend on who died when."""
@@ -171,7 +172,6 @@ def full_suite(rabbitmq, postgresql, tmp_path_factory):
     folder = tmp_path_factory.mktemp("full")
     database_url = postgresql.url_for("postgres").rsplit("/", 1)[0] + "/full_{service}"
     suite = FullSuite(folder, rabbitmq.url_for("full"), database_url)
-    suite.start()
     yield suite
     suite.end()
     rabbitmq.drop("full")

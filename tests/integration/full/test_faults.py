@@ -54,6 +54,7 @@ def import_all(suite, run, after_batch=lambda _number: None):
 @pytest.fixture(scope="module")
 def undisturbed(full_suite):
     """What one run adds to the books when nobody dies."""
+    full_suite.start()
     before = full_suite.ledger()
     totals = import_all(full_suite, "甲")
     assert totals == {"registered": DEMANDS, "known": 0, "refused": 0}
