@@ -54,6 +54,14 @@ def test_renewal_keeps_others_out_for_the_whole_duration(at_hand):
     assert take(at_hand, "b") is None
 
 
+def test_a_clock_that_is_set_back_does_not_put_the_leader_to_sleep(at_hand):
+    first = take(at_hand, "a")
+    at_hand.clock.advance(-timedelta(days=2))
+    assert take(at_hand, "a") == first
+    at_hand.clock.advance(lease.DURATION)
+    assert take(at_hand, "b") > first  # renewed by the clock as it is now: nobody waits for the old expiry
+
+
 def test_release_lets_the_next_one_in_at_once(at_hand):
     token = take(at_hand, "a")
     with writing(at_hand.engine) as db:
