@@ -51,11 +51,12 @@ class SuiteClient:
     """Talks to the services of one suite."""
 
     def __init__(self, addresses: Mapping[str, str], token: str, *, patience: float = PATIENCE_S) -> None:
-        """`addresses`: service -> base URL."""
+        """`addresses`: service -> base URL. Without a token it asks as nobody in particular."""
         self._addresses = addresses
         self._patience = patience
         self._session = requests.Session()
-        self._session.headers["Authorization"] = f"Bearer {token}"
+        if token:
+            self._session.headers["Authorization"] = f"Bearer {token}"
 
     def post(self, service: str, path: str, body: Mapping[str, Any], *, key: str | None = None) -> dict[str, Any]:
         """Send a command.

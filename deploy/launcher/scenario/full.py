@@ -33,8 +33,8 @@ from shared.runtime.setup import gatekeeper_of
 REST_WITHIN_S = 60.0
 #: Real seconds between two questions whether it rests.
 ASK_EVERY_S = 0.05
-#: How long a token lasts, in simulated time; one is made for every request.
-_LASTING = timedelta(hours=1)
+#: How long a token lasts, in simulated time: longer than any scenario.
+_LASTING = timedelta(days=3_650)
 #: A jump lands just behind the due instant: rows due at an instant are due from then on.
 _BEHIND = timedelta(milliseconds=5)
 _PAGE = 200
@@ -56,6 +56,7 @@ class FullStage:
         self._gatekeeper: Gatekeeper = gatekeeper_of(settings, self._clock)
         self._definitions = services.definitions()
         self._ids = RandomIds()
+        self._clients: dict[Actor, SuiteClient] = {}
         self._began = self._clock.now()
         #: Matters opened on this stage -> position in the trace up to which their events are known.
         self._matters: dict[str, int] = {}
@@ -128,10 +129,14 @@ class FullStage:
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _client(self, actor: Actor) -> SuiteClient:
-        if actor is ANONYMOUS:
-            return SuiteClient(self._addresses, "")
-        token = self._gatekeeper.issue(subject=actor.id, roles=actor.roles, unit=actor.unit, lasting=_LASTING)
-        return SuiteClient(self._addresses, token)
+        if actor not in self._clients:
+            token = ""
+            if actor is not ANONYMOUS:
+                token = self._gatekeeper.issue(
+                    subject=actor.id, roles=actor.roles, unit=actor.unit, lasting=_LASTING
+                )
+            self._clients[actor] = SuiteClient(self._addresses, token)
+        return self._clients[actor]
 
     def _observe(self, service: str, path: str) -> Mapping[str, Any]:
         return self._client(doors.observer(self._jurisdiction)).get(service, path)
