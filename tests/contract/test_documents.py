@@ -15,13 +15,15 @@ from click.testing import CliRunner
 from openapi_spec_validator import validate
 
 from deploy.launcher import services
-from deploy.launcher.cli import docs
+from deploy.launcher.cli import docs, group
 from deploy.launcher.documents import asyncapi, catalogue, metrics, openapi, samples
 from deploy.launcher.documents.reading import Refused, read
 from services.intake import handlers as intake
 from services.intake.web import views
 from shared.contracts import registry, topology
 from shared.contracts.topology import SERVICES
+
+ROOT = catalogue.ROOT
 
 
 @pytest.fixture(scope="module")
@@ -161,3 +163,27 @@ def _follow(document: Any, reference: str) -> None:
 
 def test_the_project_folder_is_where_the_documents_are():
     assert (Path(catalogue.ROOT) / "pyproject.toml").exists()
+
+
+PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_between_documents_lead_somewhere(page):
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if not re.match(r"[a-z]+:", target):
+            assert (page.parent / target.split("#", 1)[0]).exists(), target
+
+
+NAMED = {
+    name
+    for page in PAGES
+    for name in re.findall(r"gridwhistle ([a-z]+(?:-[a-z]+)*)\b", page.read_text(encoding="utf-8"))
+}
+
+
+@pytest.mark.parametrize("name", sorted(NAMED))
+def test_a_command_named_in_the_documents_exists(name):
+    told = CliRunner().invoke(group, [name, "--help"])
+    assert told.exit_code == 0, told.output

@@ -46,7 +46,7 @@ def demo(tmp_path):
             [sys.executable, "-c", PROGRAM, "demo", "--data-dir", str(folder), "--port-base", str(base)],
             stdout=output, stderr=output, cwd=ROOT, env=environment(),
         )  # fmt: skip
-        deadline = time.monotonic() + 200
+        deadline = time.monotonic() + 280
         while not ready(base):
             assert process.poll() is None, (tmp_path / "demo.log").read_text(encoding="utf-8")[-3000:]
             assert time.monotonic() < deadline, (tmp_path / "demo.log").read_text(encoding="utf-8")[-3000:]
@@ -64,7 +64,7 @@ def ready(base: int) -> bool:
 
 
 @pytest.mark.integration
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(400)
 def test_the_walk_through_works(demo):
     base, folder = demo
     page = (ROOT / "docs" / "trying-it.md").read_text(encoding="utf-8")
