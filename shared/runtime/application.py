@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -37,6 +37,8 @@ _TRIES = 4
 #: Seconds before the second try; doubles each time.
 _FIRST_PAUSE_S = 0.05
 _KEY_LIMIT = 200
+
+Seen = TypeVar("Seen")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,10 +205,22 @@ class Application:
 
     def ask(self, query: Query, parameters: Mapping[str, str], actor: Actor) -> Mapping[str, Any]:
         """Answer a query. Raises Refusal, or Transient."""
-        self._authorise(query.needs, actor, query.name)
+        return self.look(query.name, query.run, parameters, actor, needs=query.needs)
+
+    def look(
+        self,
+        what: str,
+        run: Callable[[UnitOfWork, Mapping[str, str]], Seen],
+        parameters: Mapping[str, str],
+        actor: Actor,
+        *,
+        needs: str | None,
+    ) -> Seen:
+        """Run something that only reads. Raises Refusal, or Transient."""
+        self._authorise(needs, actor, what)
         try:
             with look_only(self.at_hand, actor=actor) as work:
-                return query.run(work, parameters)
+                return run(work, parameters)
         except DBAPIError as error:
             if is_transient(error):
                 message = f"the database of {self.name} does not answer"

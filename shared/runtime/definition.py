@@ -139,6 +139,28 @@ class Query:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Page:
+    """What people are shown, or what their spreadsheet reads."""
+
+    body: bytes
+    content_type: str = "text/html; charset=utf-8"
+    status: int = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """How a form that people fill in becomes a command, and what they read once it is carried out.
+
+    The command runs as every other: counted, in one transaction. A hidden field `idempotency-key` does what the header
+    does for programs, so that a form sent twice counts once and is answered twice.
+    """
+
+    #: Posted fields (the first of each name) -> the command's content; what it does not know it leaves as it is.
+    content: Callable[[Mapping[str, str]], dict[str, Any]]
+    done: Callable[[Reply], Page]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Route:
     """One HTTP route: a method and path, and the command, query or page behind it.
 
@@ -149,8 +171,13 @@ class Route:
     path: str
     command: str | None = None
     query: Query | None = None
-    #: A page: (work, parameters) -> (content type, body). For HTML, CSV and plain text.
-    page: Callable[[UnitOfWork, Mapping[str, str]], tuple[str, bytes]] | None = None
+    #: For HTML, CSV and plain text; only looks. Raises Refusal.
+    page: Callable[[UnitOfWork, Mapping[str, str]], Page] | None = None
+    #: The command comes from a form in a browser instead of JSON.
+    form: Form | None = None
+    #: People use this route: whatever goes wrong is told as a page, in the words that the catalogue has for this area
+    #: (`<area>.refused.<code>`). None: programs use it and get problem details.
+    people: str | None = None
     needs: str | None = None
     #: The POST creates something: it takes an Idempotency-Key and answers 201.
     creates: bool = False

@@ -16,7 +16,7 @@ from werkzeug import Request, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import Map, Rule
 
-from shared.runtime import problems
+from shared.runtime import pages, problems
 from shared.runtime.queues import RUNNING
 from shared.runtime.running import RunningService
 
@@ -99,12 +99,20 @@ class _Doors:
         try:
             endpoint, path = self._table.bind_to_environ(environ).match()
         except HTTPException as error:
-            return _no_such_door(error)(environ, start_response)
+            return _no_such_door(error, request)(environ, start_response)
         response: Response = endpoint(request, path)
         return response(environ, start_response)
 
 
-def _no_such_door(error: HTTPException) -> Response:
+def _no_such_door(error: HTTPException, request: Request) -> Response:
+    response = _no_door(error)
+    browsing = request.accept_mimetypes.best_match([problems.CONTENT_TYPE, "text/html"]) == "text/html"
+    if browsing and response.mimetype == problems.CONTENT_TYPE:
+        return pages.of_problem(response, "page")
+    return response
+
+
+def _no_door(error: HTTPException) -> Response:
     if error.response is not None or error.code is None or 300 <= error.code < 400:  # noqa: PLR2004 -- redirects
         response: Response = Response.force_type(error.get_response())
         return response

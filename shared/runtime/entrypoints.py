@@ -174,10 +174,10 @@ class Door(Entrypoint):
         try:
             self.container.spawn_worker(self, (request, self.route, path), {}, handle_result=handled)
         except ContainerBeingKilled:
-            return problems.unavailable("This process is being stopped.")
+            return http.fitting(self.route, problems.unavailable("This process is being stopped."))
         response, exc_info = done.wait()
         if exc_info is not None or not isinstance(response, Response):
-            return problems.internal(http.correlation_id(request))
+            return http.fitting(self.route, problems.internal(http.correlation_id(request)))
         return response
 
 

@@ -1,7 +1,8 @@
 """HTTP on top of an application: werkzeug request in, werkzeug response out. No nameko, no eventlet.
 
 JSON in UTF-8, problem details for every refusal, Idempotency-Key on creating POSTs, ETag and If-Match, bearer tokens,
-a correlation id in and out. Both modes and the tests use exactly this.
+a correlation id in and out. Routes for people take forms and answer with pages. Both modes and the tests use exactly
+this.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import logging
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 import uuid_utils
 from werkzeug import Request, Response
@@ -19,10 +21,10 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from shared.kernel import strict_json
 from shared.kernel.errors import Invalid, Refusal
 from shared.ledger.errors import Transient
-from shared.runtime import problems
+from shared.runtime import pages, problems
 from shared.runtime.application import Application
 from shared.runtime.auth import Gatekeeper
-from shared.runtime.definition import Query, Reply, Route
+from shared.runtime.definition import Reply, Route
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +33,10 @@ BODY_LIMIT = 1_048_576
 _CORRELATION = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 _ETAG = re.compile(r'(?:W/)?"(\d{1,18})"')
 _FORM = "application/x-www-form-urlencoded"
+#: The hidden field of a form that stands for the header Idempotency-Key.
+_KEY_FIELD = "idempotency-key"
+#: Fields of a form at most.
+_FIELD_LIMIT = 200
 
 
 class TooLarge(Refusal):
@@ -41,7 +47,7 @@ class TooLarge(Refusal):
 
 
 class WrongMediaType(Refusal):
-    """The body is not JSON. Send `Content-Type: application/json`."""
+    """The body is neither JSON nor a form. Send the `Content-Type` that the remedy names."""
 
     status = 415
     code = "unsupported-media-type"
@@ -68,8 +74,16 @@ def answer(
     except Exception:  # the HTTP boundary: a bug becomes a 500 that says nothing internal
         log.exception("request failed", extra={"correlation_id": correlation, "path": request.path})
         response = problems.internal(correlation)
+    response = fitting(route, response)
     response.headers["X-Correlation-ID"] = correlation
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    return response
+
+
+def fitting(route: Route, response: Response) -> Response:
+    """The same answer in the form that the route's users can read: a problem becomes a page on a route for people."""
+    if route.people is not None and response.mimetype == problems.CONTENT_TYPE:
+        return pages.of_problem(response, route.people)
     return response
 
 
@@ -89,14 +103,23 @@ def _answer(
 ) -> Response:
     actor = gatekeeper.identify(request.headers.get("Authorization"))
     if route.command is not None:
-        content = _body(request) | path
+        key = request.headers.get("Idempotency-Key") if request.method == "POST" else None
+        if route.form is not None:
+            fields = _form(request)
+            key = fields.pop(_KEY_FIELD, "") or key
+            content = route.form.content(fields)
+        else:
+            content = _body(request)
         reply = application.execute(
-            route.command, content, actor,
-            idempotency_key=request.headers.get("Idempotency-Key") if request.method == "POST" else None,
-            if_match=_if_match(request), correlation_id=correlation, traceparent=request.headers.get("traceparent"),
+            route.command, content | path, actor, idempotency_key=key, if_match=_if_match(request),
+            correlation_id=correlation, traceparent=request.headers.get("traceparent"),
         )  # fmt: skip
-        return _command_response(route, reply)
+        return pages.response_of(route.form.done(reply)) if route.form is not None else _command_response(route, reply)
     parameters = {key: str(value) for key, value in request.args.items()} | path
+    unstorable = [name for name, value in parameters.items() if "\x00" in value]
+    if unstorable:
+        message = "Contains a character that cannot be stored (NUL)."
+        raise Invalid(message, fields={name: [message] for name in unstorable})
     if route.query is not None:
         body = application.ask(route.query, parameters, actor)
         response = _json(200, body)
@@ -106,23 +129,7 @@ def _answer(
     if route.page is None:
         message = f"route {route.path} leads nowhere"
         raise AssertionError(message)
-    page = route.page
-    if request.mimetype == _FORM:
-        parameters |= {key: str(value) for key, value in _form(request).items()}
-    held: dict[str, tuple[str, bytes]] = {}
-
-    def render(work: Any, given: Mapping[str, str]) -> Mapping[str, Any]:
-        held["page"] = page(work, given)
-        return {}
-
-    application.ask(Query(name=route.path, run=render, needs=route.needs, about=route.about), parameters, actor)
-    content_type, text = held["page"]
-    response = Response(text, content_type=content_type)
-    response.headers["Content-Security-Policy"] = (
-        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; img-src 'self' data:"
-    )
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
+    return pages.response_of(application.look(route.path, route.page, parameters, actor, needs=route.needs))
 
 
 def _command_response(route: Route, reply: Reply) -> Response:
@@ -133,15 +140,7 @@ def _command_response(route: Route, reply: Reply) -> Response:
 
 
 def _body(request: Request) -> dict[str, Any]:
-    if (request.content_length or 0) > BODY_LIMIT:
-        message = f"The body has {request.content_length} bytes; at most {BODY_LIMIT} are accepted."
-        raise TooLarge(message, remedy="Shorten the text, or attach it as a file.")
-    request.max_content_length = BODY_LIMIT
-    try:
-        raw = request.get_data(cache=False)
-    except RequestEntityTooLarge as error:
-        message = f"The body has more than {BODY_LIMIT} bytes."
-        raise TooLarge(message, remedy="Shorten the text, or attach it as a file.") from error
+    raw = _raw(request)
     if not raw:
         return {}
     if request.mimetype not in ("application/json", ""):
@@ -158,10 +157,32 @@ def _body(request: Request) -> dict[str, Any]:
     return content
 
 
-def _form(request: Request) -> Mapping[str, str]:
+def _form(request: Request) -> dict[str, str]:
+    raw = _raw(request)
+    if raw and request.mimetype != _FORM:
+        message = f"The body is {request.mimetype or 'of no type'}, not a form."
+        raise WrongMediaType(message, where="Content-Type", remedy=f"Send {_FORM} in UTF-8.")
+    fields: dict[str, str] = {}
+    try:
+        pairs = parse_qsl(raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=_FIELD_LIMIT)
+    except ValueError as error:
+        message = f"The form cannot be read: {error}."
+        raise Invalid(message, fields={"": [message]}, remedy=f"Send {_FORM} in UTF-8.") from error
+    for name, value in pairs:
+        fields.setdefault(name, value)
+    return fields
+
+
+def _raw(request: Request) -> bytes:
+    if (request.content_length or 0) > BODY_LIMIT:
+        message = f"The body has {request.content_length} bytes; at most {BODY_LIMIT} are accepted."
+        raise TooLarge(message, remedy="Shorten the text, or attach it as a file.")
     request.max_content_length = BODY_LIMIT
-    request.max_form_memory_size = BODY_LIMIT
-    return request.form
+    try:
+        return request.get_data(cache=False)
+    except RequestEntityTooLarge as error:
+        message = f"The body has more than {BODY_LIMIT} bytes."
+        raise TooLarge(message, remedy="Shorten the text, or attach it as a file.") from error
 
 
 def _if_match(request: Request) -> int | None:

@@ -75,7 +75,7 @@ class RunningService:
         correlation = http.correlation_id(request)
         request.environ["HTTP_X_CORRELATION_ID"] = correlation
         if self.health.database_fault is not None:
-            response = problems.unavailable(f"{self.application.name} waits for its database.")
+            response = http.fitting(route, problems.unavailable(f"{self.application.name} waits for its database."))
             response.headers["X-Correlation-ID"] = correlation
             return response
         with correlating(correlation):

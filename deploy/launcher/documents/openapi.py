@@ -19,6 +19,8 @@ from shared.runtime.metrics import VERSION
 _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 _JSON = "application/json"
 _PROBLEM = "application/problem+json"
+_HTML = "text/html"
+_FORM = "application/x-www-form-urlencoded"
 #: Page routes: media type by the path's last suffix.
 _PAGE_TYPES = {".csv": "text/csv", ".json": _JSON, ".txt": "text/plain", ".svg": "image/svg+xml"}
 #: Refusals that the edge itself gives, whatever the command.
@@ -37,6 +39,7 @@ _TITLES = {
     403: "Known, but not allowed here.",
     404: "No such thing, or none that this actor may see.",
     409: "Contradicts what is stored.",
+    410: "It was possible once; the time for it is over.",
     412: "Changed since it was read (If-Match).",
     413: "Too large.",
     415: "Not JSON.",
@@ -120,6 +123,8 @@ def _operation(definition: ServiceDefinition, route: Route, book: SchemaBook) ->
     command = definition.commands[route.command] if route.command is not None else None
     if command is not None:
         found, about, name = read(command.handler), command.about, command.name
+        if route.form is not None:
+            about, name = route.about, f"{name}.form"
     elif route.query is not None:
         found, about, name = read(route.query.run), route.query.about, route.query.name
     elif route.page is not None:
@@ -140,12 +145,13 @@ def _operation(definition: ServiceDefinition, route: Route, book: SchemaBook) ->
     parameters = _parameters(route, found, command)
     if parameters:
         operation["parameters"] = parameters
-    if command is not None:
+    if command is not None and route.form is not None:
+        schema: JsonSchema = {"type": "object", "additionalProperties": {"type": "string"}}
+        schema["description"] = "The fields of the form that the page of the same address shows"
+        operation["requestBody"] = {"required": True, "content": {_FORM: {"schema": schema}}}
+    elif command is not None:
         body = _body(command, route, book)
         operation["requestBody"] = {"required": bool(body.get("required", True)), "content": {_JSON: {"schema": body}}}
-    elif route.method == "POST":
-        form = "application/x-www-form-urlencoded"
-        operation["requestBody"] = {"content": {form: {"schema": {"type": "object"}}}}
     operation["responses"] = _answers(route, found, command, permission)
     return operation
 
@@ -189,9 +195,9 @@ def _body(command: Command, route: Route, book: SchemaBook) -> JsonSchema:
 
 def _answers(route: Route, found: Reading, command: Command | None, permission: str | None) -> dict[str, Any]:
     headers = {"X-Correlation-ID": {"$ref": "#/components/headers/X-Correlation-ID"}}
-    if found.gives_version or (route.query is not None and found.checks_version):
+    if route.form is None and (found.gives_version or (route.query is not None and found.checks_version)):
         headers["ETag"] = {"$ref": "#/components/headers/ETag"}
-    media = _JSON if route.page is None else _page_type(route.path)
+    media = _JSON if route.page is None and route.form is None else _page_type(route.path)
     good: JsonSchema = {"type": "object"} if media == _JSON else {"type": "string"}
     answers: dict[str, Any] = {}
     if route.creates:
@@ -203,15 +209,17 @@ def _answers(route: Route, found: Reading, command: Command | None, permission: 
     for refused in sorted(refusals(found, command, permission, route)):
         by_status.setdefault(refused.status, []).append(refused.code)
     for status, codes in by_status.items():
-        answers[str(status)] = _problem(status, codes)
+        answers[str(status)] = _problem(status, codes, page=route.people is not None)
     return answers
 
 
-def _problem(status: int, codes: list[str]) -> dict[str, Any]:
+def _problem(status: int, codes: list[str], *, page: bool) -> dict[str, Any]:
     title = _TITLES.get(status, "Refused.")
     answer: dict[str, Any] = {
         "description": f"{title} Codes: {', '.join(codes)}.",
-        "content": {_PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        "content": {_HTML: {"schema": {"type": "string"}}}
+        if page
+        else {_PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         "x-codes": codes,
     }
     if status == 503:  # noqa: PLR2004 -- the one answer that says when to come back
@@ -220,7 +228,7 @@ def _problem(status: int, codes: list[str]) -> dict[str, Any]:
 
 
 def _page_type(path: str) -> str:
-    return next((media for suffix, media in _PAGE_TYPES.items() if path.endswith(suffix)), "text/html")
+    return next((media for suffix, media in _PAGE_TYPES.items() if path.endswith(suffix)), _HTML)
 
 
 def _header_parameters() -> dict[str, Any]:

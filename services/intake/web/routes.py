@@ -19,8 +19,13 @@ ROUTES: tuple[Route, ...] = (
             name="intake.status", run=views.status, needs=None, about="Where a demand stands, by tracking code"
         ),
     ),
-    Route(method="GET", path="/status", page=views.status_page, about="Where a demand stands, for people"),
-    Route(method="GET", path="/status/<code>", page=views.status_page, about="The same, as a link in a message"),
+    Route(
+        method="GET", path="/status", page=views.status_page, people="status", about="Where a demand stands, for people"
+    ),
+    Route(
+        method="GET", path="/status/<code>", page=views.status_page, people="status",
+        about="The same, as a link in a message",
+    ),
     Route(
         method="GET",
         path="/api/v1/unlocated",
@@ -28,4 +33,4 @@ ROUTES: tuple[Route, ...] = (
             name="intake.unlocated", run=views.unlocated, needs="locate-demand", about="Matters in no grid yet"
         ),
     ),
-)
+)  # fmt: skip

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from services.intake import domain, repository
 from shared.kernel.clock import parse_instant, rfc3339
@@ -17,14 +14,14 @@ from shared.kernel.hashing import sha256_hex
 from shared.kernel.ids import normal_code
 from shared.kernel.wording import say
 from shared.ledger.unit_of_work import UnitOfWork
+from shared.runtime import pages
+from shared.runtime.definition import Page
 
 #: Rows of a page when the caller does not say, and at most.
 PAGE, MOST = 50, 200
 
 _ENGLISH = "en"
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined
-)
+_TEMPLATES = Path(__file__).parent / "templates"
 
 
 def status(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any]:
@@ -56,8 +53,8 @@ def status(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any]
     }
 
 
-def status_page(work: UnitOfWork, parameters: Mapping[str, str]) -> tuple[str, bytes]:
-    """The same for people, with a form for the code.
+def status_page(work: UnitOfWork, parameters: Mapping[str, str]) -> Page:
+    """The same for people, with a form for the code: 404 when nobody has the code given.
 
     Works without JavaScript; shows nothing but the asker's own words.
     """
@@ -69,16 +66,16 @@ def status_page(work: UnitOfWork, parameters: Mapping[str, str]) -> tuple[str, b
             found = status(work, {"code": code})
         except NotFound:
             wrong = True
-    text = _TEMPLATES.get_template("status.html").render(
+    return pages.html(
+        _TEMPLATES,
+        "status.html",
+        status=404 if wrong else 200,
         code=code,
         found=found,
         wrong=wrong,
         standing_after=domain.STANDING_AFTER,
-        zh=say,
-        en=partial(say, locale=_ENGLISH),
         local=lambda instant: parse_instant(instant).astimezone(zone).strftime("%Y-%m-%d %H:%M"),
     )
-    return "text/html; charset=utf-8", text.encode()
 
 
 def _unit(work: UnitOfWork, unit_id: str | None) -> dict[str, str] | None:

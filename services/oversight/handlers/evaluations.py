@@ -53,12 +53,7 @@ def _ask(matter_id: str, work: UnitOfWork) -> None:
 
 def evaluate(command: commands.Evaluate, work: UnitOfWork) -> Reply:
     """Take the answer. Raises NotFound, Unauthenticated, Forbidden, Conflict, Expired, Contradictory, Stale."""
-    asked = repository.find(work.db, command.evaluation)
-    if asked is None:
-        raise NotFound(
-            f"There is no evaluation {command.evaluation!r}.", code="unknown-evaluation", where="evaluation",
-            remedy="Use the link exactly as it was sent.",
-        )  # fmt: skip
+    asked = find_evaluation(work, command.evaluation)
     _authorise(command, asked, work)
     work.check_version(asked.version)
     rules.may_answer(asked, work.now)
@@ -91,13 +86,7 @@ def evaluate(command: commands.Evaluate, work: UnitOfWork) -> Reply:
 def _authorise(command: commands.Evaluate, asked: Evaluation, work: UnitOfWork) -> None:
     """The link's holder answers for itself on the web; a supervisor in scope passes on what was said on a revisit."""
     if command.token is not None:
-        if not token_fits(command.token, asked.evaluation_id, work):
-            raise Forbidden(
-                "The link is not valid.",
-                code="invalid-link",
-                where="token",
-                remedy="Use the link exactly as it was sent.",
-            )
+        check_link(command.token, asked, work)
         if command.channel != "web":
             raise Forbidden(
                 "The link answers by web only.", code="not-your-channel", where="channel", remedy="Leave channel out."
@@ -119,6 +108,20 @@ def _authorise(command: commands.Evaluate, asked: Evaluation, work: UnitOfWork) 
     work.require_scope(seen.territory if seen else None)
 
 
-def token_fits(token: str, evaluation_id: str, work: UnitOfWork) -> bool:
-    """Whether a token is the link's own."""
-    return same(token, link_token(work.at_hand.link_secret, TOKEN_PURPOSE, evaluation_id))
+def find_evaluation(work: UnitOfWork, evaluation_id: str) -> Evaluation:
+    """The evaluation. Raises NotFound."""
+    asked = repository.find(work.db, evaluation_id)
+    if asked is None:
+        raise NotFound(
+            f"There is no evaluation {evaluation_id!r}.", code="unknown-evaluation", where="evaluation",
+            remedy="Use the link exactly as it was sent.",
+        )  # fmt: skip
+    return asked
+
+
+def check_link(token: str, asked: Evaluation, work: UnitOfWork) -> None:
+    """Raise Forbidden unless the token is the one of the link that this evaluation's asker got."""
+    if not same(token, link_token(work.at_hand.link_secret, TOKEN_PURPOSE, asked.evaluation_id)):
+        raise Forbidden(
+            "The link is not valid.", code="invalid-link", where="token", remedy="Use the link exactly as it was sent."
+        )

@@ -7,46 +7,27 @@ Chinese first, English beside it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from services.oversight import commands, handlers
-from services.oversight.handlers.evaluations import token_fits
+from services.oversight.domain.evaluation import may_answer
+from services.oversight.handlers.evaluations import check_link, find_evaluation
 from services.oversight.repository import evaluations, reports
 from services.oversight.repository.reports import PublishedReport
 from services.oversight.web.table import as_csv, parsed
-from shared.contracts import shapes
-from shared.kernel.errors import NotFound, Refusal
-from shared.kernel.wording import say
-from shared.ledger.unit_of_work import UnitOfWork, unit_of_work
-
-Page = tuple[str, bytes]
+from shared.kernel.errors import NotFound
+from shared.ledger.unit_of_work import UnitOfWork
+from shared.runtime import pages
+from shared.runtime.definition import Form, Page, Reply
 
 #: Reports that the public list shows; older ones are in the API's pages.
 _LISTED = 100
-_HTML = "text/html; charset=utf-8"
+#: What the form's fields say -> what the command wants; whatever else is sent, the command refuses.
 _ANSWERS = {"yes": True, "no": False}
 
-
-@lru_cache(maxsize=1)
-def _templates() -> Environment:
-    made = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.globals["say"] = say
-    return made
-
-
-def _html(template: str, **values: object) -> Page:
-    return _HTML, _templates().get_template(template).render(values).encode()
+_html = partial(pages.html, Path(__file__).parent / "templates")
 
 
 # -- reports
@@ -86,12 +67,13 @@ def report_html(work: UnitOfWork, parameters: Mapping[str, str]) -> Page:
 
 def report_json(work: UnitOfWork, parameters: Mapping[str, str]) -> Page:
     """Byte for byte what the digest is over. Raises NotFound."""
-    return "application/json", _report(work, parameters).document
+    return Page(body=_report(work, parameters).document, content_type="application/json")
 
 
 def report_csv(work: UnitOfWork, parameters: Mapping[str, str]) -> Page:
     """The same figures for a spreadsheet. Raises NotFound."""
-    return "text/csv; charset=utf-8", as_csv(parsed(_report(work, parameters).document))
+    document = _report(work, parameters).document
+    return Page(body=as_csv(parsed(document)), content_type="text/csv; charset=utf-8")
 
 
 def _report(work: UnitOfWork, parameters: Mapping[str, str]) -> PublishedReport:
@@ -110,45 +92,34 @@ def _report(work: UnitOfWork, parameters: Mapping[str, str]) -> PublishedReport:
 
 
 def evaluation_form(work: UnitOfWork, parameters: Mapping[str, str]) -> Page:
-    """The form behind the link that an asker gets; works without a script."""
-    evaluation_id, token = parameters["evaluation"], parameters.get("t", "")
-    asked = evaluations.find(work.db, evaluation_id)
-    if asked is None or not token_fits(token, evaluation_id, work):
-        return _refused("invalid-link")
-    if asked.answered_at is not None:
-        return _refused("already-evaluated")
-    if work.now >= asked.expires_at:
-        return _refused("evaluation-expired")
+    """The form behind the link that an asker gets; works without a script.
+
+    Raises NotFound, Forbidden (another link), Conflict (answered), Expired.
+    """
+    token = parameters.get("t", "")
+    asked = find_evaluation(work, parameters["evaluation"])
+    check_link(token, asked, work)
+    may_answer(asked, work.now)
     seen = evaluations.matter(work.db, asked.matter_id)
     return _html(
-        "evaluate.html", evaluation=evaluation_id, token=token, number=seen.number if seen else None,
-        outcome=seen.outcome if seen else None, expires=_local(asked.expires_at, work),
+        "evaluate.html", evaluation=asked.evaluation_id, token=token, number=seen.number if seen else None,
+        outcome=seen.outcome if seen else None, expires=_local(asked.expires_at, work), key=work.new_id(),
     )  # fmt: skip
 
 
-def evaluation_answer(work: UnitOfWork, parameters: Mapping[str, str]) -> Page:
-    """Take the posted form and thank, or say in plain words why not."""
-    content: dict[str, Any] = {
-        "evaluation": parameters["evaluation"],
-        "token": parameters.get("t", ""),
-        "satisfied": _ANSWERS.get(parameters.get("satisfied", "")),
-        "resolved": _ANSWERS.get(parameters.get("resolved", "")),
-        "comment": parameters.get("comment", "").strip() or None,
-        "wants_reopening": parameters.get("wants_reopening") == "yes",
-    }
-    try:
-        # A page gets a work that only looks; `work.db` has not been used yet, so this one may write.
-        with unit_of_work(work.at_hand, actor=work.actor, correlation_id=work.new_id()) as writing:
-            handlers.evaluate(shapes.load(commands.Evaluate, content), writing)
-            writing.commit()
-    except Refusal as refusal:
-        return _refused(refusal.code)
-    return _html("thanks.html")
+def _answer_content(fields: Mapping[str, str]) -> dict[str, Any]:
+    content: dict[str, Any] = {name: value for name, value in fields.items() if name != "t"}
+    content["token"] = fields.get("t", "")
+    content["comment"] = fields.get("comment", "").strip() or None
+    for name in ("satisfied", "resolved", "wants_reopening"):
+        if name in fields:
+            content[name] = _ANSWERS.get(fields[name], fields[name])
+    return content
 
 
-#: Refusals with words of their own; whatever else it is, the link is not one of ours.
-_TOLD = frozenset({"already-evaluated", "evaluation-expired", "contradictory-answer", "invalid-input"})
+def _thanks(reply: Reply) -> Page:
+    return _html("thanks.html", reopening=reply.body["wants_reopening"])
 
 
-def _refused(code: str) -> Page:
-    return _html("refused.html", reason=f"evaluate.refused.{code if code in _TOLD else 'invalid-link'}")
+#: The evaluation form as it is posted.
+EVALUATION = Form(content=_answer_content, done=_thanks)

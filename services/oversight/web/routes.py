@@ -37,11 +37,20 @@ ROUTES: tuple[Route, ...] = (
         method="POST", path="/api/v1/reports", command="oversight.publish-report", creates=True,
         about="Publish a report 公开",
     ),
-    Route(method="GET", path="/", page=pages.home, about="Published reports, for everybody 公开首页"),
-    Route(method="GET", path="/reports", page=pages.home, about="Published reports, for everybody 公开报告"),
-    Route(method="GET", path="/reports/<report>.html", page=pages.report_html, about="A report to read and print"),
+    Route(method="GET", path="/", page=pages.home, people="report", about="Published reports, for everybody 公开首页"),
+    Route(method="GET", path="/reports", page=pages.home, people="report", about="Published reports 公开报告"),
+    Route(
+        method="GET", path="/reports/<report>.html", page=pages.report_html, people="report",
+        about="A report to read and print",
+    ),
     Route(method="GET", path="/reports/<report>.csv", page=pages.report_csv, about="A report for a spreadsheet"),
     Route(method="GET", path="/reports/<report>.json", page=pages.report_json, about="What the digest is over"),
-    Route(method="GET", path="/evaluate/<evaluation>", page=pages.evaluation_form, about="The asker's form 群众评价"),
-    Route(method="POST", path="/evaluate/<evaluation>", page=pages.evaluation_answer, about="The form's answer"),
+    Route(
+        method="GET", path="/evaluate/<evaluation>", page=pages.evaluation_form, people="evaluate",
+        about="The asker's form 群众评价",
+    ),
+    Route(
+        method="POST", path="/evaluate/<evaluation>", command="oversight.evaluate", form=pages.EVALUATION,
+        people="evaluate", about="Answer an evaluation with the form 提交评价",
+    ),
 )  # fmt: skip

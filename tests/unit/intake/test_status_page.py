@@ -7,11 +7,15 @@ from shared.ledger.unit_of_work import look_only
 from tests.unit.intake.test_register import demand
 
 
-def page(suite, **parameters):
+def shown_to(suite, **parameters):
     with look_only(suite.applications["intake"].at_hand) as work:
-        content_type, body = views.status_page(work, parameters)
-    assert content_type == "text/html; charset=utf-8"
-    return body.decode()
+        shown = views.status_page(work, parameters)
+    assert shown.content_type == "text/html; charset=utf-8"
+    return shown
+
+
+def page(suite, **parameters):
+    return shown_to(suite, **parameters).body.decode()
 
 
 def test_a_form_without_code(suite):
@@ -19,6 +23,8 @@ def test_a_form_without_code(suite):
 
 
 def test_a_wrong_code_is_said_kindly(suite):
+    assert shown_to(suite, code="none").status == 404
+    assert 'name="code"' in page(suite, code="none")
     assert "没有这个查询码" in page(suite, code="<b>x</b>")
     assert "<b>x</b>" not in page(suite, code="<b>x</b>")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -143,36 +144,71 @@ def test_the_form_works_without_a_script(overseer, asked):
     assert (event.satisfied, event.resolved, event.comment, event.wants_reopening) == (False, False, "还是不亮", True)
 
 
+def test_a_form_sent_twice_counts_once_and_is_answered_twice(overseer, asked):
+    page = overseer.http("GET", f"/evaluate/{asked}?t={token(asked)}").get_data(as_text=True)
+    [key] = re.findall(r'name="idempotency-key" value="([^"]+)"', page)
+    form = {"t": token(asked), "satisfied": "yes", "idempotency-key": key}
+    for _ in range(2):
+        answer = overseer.http("POST", f"/evaluate/{asked}", **form)
+        assert (answer.status_code, "感谢" in answer.get_data(as_text=True)) == (200, True)
+    changed = overseer.http("POST", f"/evaluate/{asked}", **form | {"satisfied": "no"})
+    assert changed.status_code == 409
+    assert "以第一次为准" in changed.get_data(as_text=True)
+    assert len(overseer.settle()) == 1
+
+
+def test_the_form_is_counted_like_every_command(overseer, asked):
+    overseer.http("POST", f"/evaluate/{asked}", t=token(asked), satisfied="yes")
+    overseer.http("POST", f"/evaluate/{asked}", t=token(asked), satisfied="yes")
+    counted = overseer.application.metrics.render().decode()
+    for result in ("ok", "rejected"):
+        line = f'requests_total{{command="oversight.evaluate",result="{result}",service="oversight"}} 1.0'
+        assert f"gridwhistle_{line}\n" in counted
+
+
 @pytest.mark.parametrize(
-    ("form", "said"),
+    ("form", "status", "said"),
     [
-        ({"satisfied": "yes"}, "链接无效"),
-        ({"t": "wrong", "satisfied": "yes"}, "链接无效"),
-        ({"t": "link"}, "请返回，选择"),
-        ({"t": "link", "satisfied": "perhaps"}, "请返回，选择"),
-        ({"t": "link", "satisfied": "no", "comment": "x" * 4001}, "请返回，选择"),
-        ({"t": "link", "satisfied": "yes", "wants_reopening": "yes"}, "不能同时"),
+        ({"satisfied": "yes"}, 403, "链接无效"),
+        ({"t": "wrong", "satisfied": "yes"}, 403, "链接无效"),
+        ({"t": "link"}, 400, "请返回，选择"),
+        ({"t": "link", "satisfied": "perhaps"}, 400, "请返回，选择"),
+        ({"t": "link", "satisfied": "yes", "resolved": "perhaps"}, 400, "请返回，选择"),
+        ({"t": "link", "satisfied": "yes", "surprise": "1"}, 400, "请返回，选择"),
+        ({"t": "link", "satisfied": "no", "comment": "x" * 4001}, 400, "请返回，选择"),
+        ({"t": "link", "satisfied": "no", "comment": "x\0y"}, 400, "请返回，选择"),
+        ({"t": "link", "satisfied": "no", "comment": "中" * 400_000}, 413, "内容过长"),
+        ({"t": "link", "satisfied": "yes", "wants_reopening": "yes"}, 422, "不能同时"),
+        ({"t": "link", "satisfied": "yes", "idempotency-key": "k" * 201}, 400, "请返回"),
     ],
 )
-def test_the_form_says_in_plain_words_why_not(overseer, asked, form, said):
+def test_the_form_says_in_plain_words_why_not(overseer, asked, form, status, said):
     form = {name: token(asked) if value == "link" else value for name, value in form.items()}
-    assert said in overseer.http("POST", f"/evaluate/{asked}", **form).get_data(as_text=True)
+    answer = overseer.http("POST", f"/evaluate/{asked}", **form)
+    assert (answer.status_code, answer.mimetype) == (status, "text/html")
+    assert said in answer.get_data(as_text=True)
     assert overseer.settle() == []
 
 
-def test_the_form_is_for_the_link_alone(overseer, asked):
-    for address in (f"/evaluate/{asked}", f"/evaluate/{asked}?t=x", f"/evaluate/none?t={token('none')}"):
-        page = overseer.http("GET", address).get_data(as_text=True)
-        assert "链接无效" in page
-        assert "N-m-1" not in page
+@pytest.mark.parametrize(
+    ("address", "status", "said"),
+    [("{asked}", 403, "链接无效"), ("{asked}?t=x", 403, "链接无效"), ("none?t={token}", 404, "没有这项评价")],
+)
+def test_the_form_is_for_the_link_alone(overseer, asked, address, status, said):
+    page = overseer.http("GET", "/evaluate/" + address.format(asked=asked, token=token("none")))
+    assert (page.status_code, page.mimetype) == (status, "text/html")
+    assert said in page.get_data(as_text=True)
+    assert "N-m-1" not in page.get_data(as_text=True)
 
 
 def test_the_form_after_the_answer_and_after_the_time(overseer, asked):
     overseer.clock.advance(overseer.pack.policy.evaluation.expires)
-    assert "评价时间已过" in overseer.http("GET", f"/evaluate/{asked}?t={token(asked)}").get_data(as_text=True)
+    late = overseer.http("GET", f"/evaluate/{asked}?t={token(asked)}")
+    assert (late.status_code, "评价时间已过" in late.get_data(as_text=True)) == (410, True)
     overseer.clock.set(overseer.clock.now() - timedelta(days=1))
     overseer.answer(asked)
-    assert "已经提交过" in overseer.http("GET", f"/evaluate/{asked}?t={token(asked)}").get_data(as_text=True)
+    again = overseer.http("GET", f"/evaluate/{asked}?t={token(asked)}")
+    assert (again.status_code, "已经提交过" in again.get_data(as_text=True)) == (409, True)
 
 
 def test_hostile_words_are_only_words(overseer):
