@@ -31,7 +31,7 @@ class RecordInspection:
     passed: bool = flag()
 
 
-@command("oversight.publish-report", needs="read-reports")
+@command("oversight.publish-report", needs="publish-report")
 class PublishReport:
     """Publish the figures of a period that is over 公开."""
 

@@ -59,6 +59,7 @@ ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
             "host-topic",
             "give-opinion",
             "read-reports",
+            "publish-report",
             "decide-extension",
             "locate-demand",
         }
@@ -75,6 +76,7 @@ ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
             "open-topic",
             "host-topic",
             "read-reports",
+            "publish-report",
             "decide-extension",
             "locate-demand",
         }

@@ -68,9 +68,7 @@ def command(name: str, *, needs: str | None) -> Callable[[type[Shape]], type[Sha
 
     Make the shape, and note the command's name and the permission it needs.
     """
-    if needs is not None and needs not in PERMISSIONS:
-        message = f"command {name} needs {needs!r}, which no role grants"
-        raise ValueError(message)
+    _check_permission(needs, name)
 
     def enter(cls: type[Shape]) -> type[Shape]:
         shape = shapes.record(cls)
@@ -78,6 +76,12 @@ def command(name: str, *, needs: str | None) -> Callable[[type[Shape]], type[Sha
         return shape
 
     return enter
+
+
+def _check_permission(needs: str | None, what: str) -> None:
+    if needs is not None and needs not in PERMISSIONS:
+        message = f"{what} needs {needs!r}, which no role grants"
+        raise ValueError(message)
 
 
 def commands_of(commands: ModuleType, handlers: ModuleType) -> dict[str, Command]:
@@ -137,6 +141,9 @@ class Query:
     needs: str | None
     about: str
 
+    def __post_init__(self) -> None:
+        _check_permission(self.needs, self.name)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
@@ -182,6 +189,9 @@ class Route:
     #: The POST creates something: it takes an Idempotency-Key and answers 201.
     creates: bool = False
     about: str = ""
+
+    def __post_init__(self) -> None:
+        _check_permission(self.needs, f"{self.method} {self.path}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,11 +53,11 @@ class Shown:
 
 
 def gather(office: Office, week: Week) -> Shown:
-    """Ask the services for everything shown; publishes the week's report as the street's supervisor. Raises Refusal."""
-    supervisor = office.cast.supervisor(office.suite.jurisdiction.levels[-1])
+    """Ask the services for everything shown; publishes the week's report as the highest desk. Raises Refusal."""
+    desk = office.cast.desk(office.suite.jurisdiction.levels[-1])
     period = {"period_from": rfc3339(week.start), "period_to": rfc3339(office.now)}
     report = office.ask("oversight", doors.REPORT, **period)
-    published = office.execute("oversight.publish-report", supervisor, **period)
+    published = office.execute("oversight.publish-report", desk, **period)
     whistled = [case for case in week.cases if case.view()["whistles"]] or week.cases
     stories = {case.matter: _story(office, case) for case in whistled if not case.demand.private}
     chosen = max((case for case in whistled if case.matter in stories), key=lambda case: len(stories[case.matter]))

@@ -16,7 +16,7 @@ from shared.contracts import dispatch
 from shared.kernel.clock import rfc3339
 from shared.ledger.engines import reading, writing
 from shared.ledger.reception import Outcome
-from tests.unit.oversight.conftest import PACK, START, make
+from tests.unit.oversight.conftest import PACK, START, STREET_CLERK, make
 
 DAY = timedelta(days=1)
 
@@ -135,5 +135,5 @@ def test_figures_and_rebuild(overseer):
         rebuild(db)
         db.commit()
     assert overseer.projected() == projected
-    assert overseer.do("publish-report", **period).version == 1
+    assert overseer.do("publish-report", STREET_CLERK, **period).version == 1
     assert len(overseer.rows(tables.reports)) == 1

@@ -25,6 +25,9 @@ from tests.unit.oversight.conftest import COMMUNITY, GRID, START, STREET_CLERK, 
 DAY = timedelta(days=1)
 PERIOD = {"period_from": rfc3339(START - DAY), "period_to": rfc3339(START + 3 * DAY)}
 CLERK = Actor(id="c", roles=frozenset({"community-clerk"}), unit=COMMUNITY)
+#: A clerk with the right role, whose territory is too small.
+OTHER_STREET = Actor(id="o", roles=frozenset({"street-clerk"}), unit=COMMUNITY)
+AUDITOR = Actor(id="a", roles=frozenset({"audit-admin"}))
 
 
 @pytest.fixture
@@ -185,7 +188,7 @@ def test_a_matter_with_one_private_demand_is_not_listed(month):
 
 
 def test_nothing_personal_in_any_format(month):
-    body = month.do("publish-report", **PERIOD).body
+    body = month.do("publish-report", STREET_CLERK, **PERIOD).body
     [event] = month.settle()
     assert isinstance(event, ReportPublished)
     for ending in ("html", "csv", "json"):
@@ -197,7 +200,7 @@ def test_nothing_personal_in_any_format(month):
 
 
 def test_the_digest_is_over_the_published_bytes_and_in_the_trace(month):
-    body = month.do("publish-report", **PERIOD).body
+    body = month.do("publish-report", STREET_CLERK, **PERIOD).body
     published = month.http("GET", f"/reports/{body['report']}.json").get_data()
     assert hashlib.sha256(published).hexdigest() == body["digest"]
     month.settle()
@@ -206,7 +209,7 @@ def test_the_digest_is_over_the_published_bytes_and_in_the_trace(month):
 
 
 def test_the_page(month):
-    report = month.do("publish-report", **PERIOD).body["report"]
+    report = month.do("publish-report", STREET_CLERK, **PERIOD).body["report"]
     answer = month.http("GET", f"/reports/{report}.html")
     page = answer.get_data(as_text=True)
     assert answer.content_type == "text/html; charset=utf-8"
@@ -221,7 +224,7 @@ def test_the_page(month):
 
 def test_the_public_list(month):
     assert "尚未发布" in month.http("GET", "/").get_data(as_text=True)
-    report = month.do("publish-report", **PERIOD, unit=COMMUNITY).body["report"]
+    report = month.do("publish-report", STREET_CLERK, **PERIOD, unit=COMMUNITY).body["report"]
     for address in ("/", "/reports"):
         page = month.http("GET", address).get_data(as_text=True)
         assert f"/reports/{report}.html" in page
@@ -230,7 +233,7 @@ def test_the_public_list(month):
 
 
 def test_the_list_pages_through(month):
-    published = [month.do("publish-report", **PERIOD).body["report"] for _ in range(5)]
+    published = [month.do("publish-report", STREET_CLERK, **PERIOD).body["report"] for _ in range(5)]
     seen, cursor = [], ""
     while cursor is not None:
         page = month.ask("reports", ANONYMOUS, limit="2", cursor=cursor)
@@ -240,7 +243,7 @@ def test_the_list_pages_through(month):
 
 
 def test_csv(month):
-    report = month.do("publish-report", **PERIOD).body["report"]
+    report = month.do("publish-report", STREET_CLERK, **PERIOD).body["report"]
     raw = month.http("GET", f"/reports/{report}.csv").get_data()
     assert raw.startswith(b"\xef\xbb\xbf")
     lines = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"))))
@@ -259,11 +262,14 @@ def test_csv_holds_no_spreadsheet_formula(month):
 @pytest.mark.parametrize(
     ("period", "who", "code"),
     [
-        ({"period_to": rfc3339(START + 9 * DAY)}, SUPERVISOR, "period-not-over"),
-        ({"period_to": rfc3339(START - 2 * DAY)}, SUPERVISOR, "invalid-input"),
-        ({"unit": "atlantis"}, SUPERVISOR, "unknown-unit"),
-        ({}, CLERK, "out-of-scope"),
-        ({"unit": "yongan-li"}, CLERK, "out-of-scope"),
+        ({"period_to": rfc3339(START + 9 * DAY)}, STREET_CLERK, "period-not-over"),
+        ({"period_to": rfc3339(START - 2 * DAY)}, STREET_CLERK, "invalid-input"),
+        ({"unit": "atlantis"}, STREET_CLERK, "unknown-unit"),
+        ({}, OTHER_STREET, "out-of-scope"),
+        ({"unit": "yongan-li"}, OTHER_STREET, "out-of-scope"),
+        ({}, CLERK, "not-permitted"),
+        ({}, SUPERVISOR, "not-permitted"),
+        ({}, AUDITOR, "not-permitted"),
         ({}, ANONYMOUS, "unauthenticated"),
         ({}, Actor(id="w", roles=frozenset({"grid-worker"}), unit=GRID), "not-permitted"),
     ],
@@ -273,8 +279,8 @@ def test_what_is_not_published(month, period, who, code):
     assert month.rows(tables.reports) == []
 
 
-def test_a_community_publishes_its_own(month):
-    assert month.do("publish-report", CLERK, **PERIOD, unit=COMMUNITY).version == 1
+def test_the_street_publishes_for_itself_and_for_a_community(month):
+    assert month.do("publish-report", STREET_CLERK, **PERIOD, unit=COMMUNITY).version == 1
     assert month.do("publish-report", STREET_CLERK, **PERIOD).version == 1
 
 
@@ -284,7 +290,7 @@ def test_hostile_names_are_only_words(month):
     month.closed("x")
     month.clock.advance(DAY)
     period = {"period_from": PERIOD["period_from"], "period_to": rfc3339(START + 5 * DAY)}
-    report = month.do("publish-report", **period).body["report"]
+    report = month.do("publish-report", STREET_CLERK, **period).body["report"]
     page = month.http("GET", f"/reports/{report}.html").get_data(as_text=True)
     assert "<script" not in page
     assert "&lt;script&gt;" in page
