@@ -126,7 +126,7 @@ def _create_database(engine: Engine) -> None:
         if getattr(error.orig, "pgcode", None) in _DUPLICATE:
             return
         if isinstance(error.orig, psycopg2.errors.InsufficientPrivilege):
-            message = f"database {name!r} is missing and this user may not make it; an administrator runs: CREATE DATABASE {name}"
+            message = f"no database {name!r}, and this user may not make it; as administrator: CREATE DATABASE {name}"
             raise Misconfigured(message) from error
         raise
     finally:

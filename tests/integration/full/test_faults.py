@@ -28,12 +28,14 @@ def rows(run):
     made = []
     for number in range(DEMANDS):
         told = number - 1 if number % 10 == 9 else number
+        # One in five left a number: enough to kill a sender amid its work, and no test of how fast letters are written.
+        asker = {"name": "王女士", "phone": "13800000000"} if number % 5 == 0 else {}
         made.append(
             {
                 "text": f"{PROBLEMS[told % len(PROBLEMS)]}（{run}之{told}）",
                 "location": {"address": f"建外街道第{told % 40}号楼"},
                 "source_ref": f"{run}-{number}",
-                "asker": {"kind": "resident", "name": "王女士", "phone": "13800000000"},
+                "asker": {"kind": "resident"} | asker,
             }
         )
     return made
