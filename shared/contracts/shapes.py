@@ -25,6 +25,12 @@ from shared.kernel.errors import Invalid
 
 #: Longest free text accepted, in characters; above it a petition belongs into an attachment.
 TEXT_LIMIT = 20_000
+#: Instants accepted, years: outside them lies a slip of the pen, and databases and calendars disagree about the rest.
+FIRST_YEAR, LAST_YEAR = 1900, 2199
+#: Objects and lists inside one another in a free object at most; writing deeper ones would exhaust the stack.
+DEPTH_LIMIT = 32
+#: Faults told of one body; thousands of them tell the sender no more and cost more than the body did.
+FAULTS_TOLD = 50
 
 _KEY = "wire"
 _SCHEMA_CLASS = "_schema_class"
@@ -40,6 +46,7 @@ class Instant(fields.Field[datetime]):
 
     default_error_messages = {  # noqa: RUF012 -- marshmallow's own class-level convention
         "invalid": "Not an RFC 3339 instant with offset, such as 2026-11-22T09:30:00+08:00.",
+        "range": f"Not between the years {FIRST_YEAR} and {LAST_YEAR}.",
     }
 
     def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
@@ -53,9 +60,12 @@ class Instant(fields.Field[datetime]):
         if not isinstance(value, str):
             raise self.make_error("invalid")
         try:
-            return parse_instant(value)
-        except (ValueError, OverflowError) as error:
+            parsed = parse_instant(value)
+        except ValueError as error:
             raise self.make_error("invalid") from error
+        if not FIRST_YEAR <= parsed.year <= LAST_YEAR:
+            raise self.make_error("range")
+        return parsed
 
 
 class Text(fields.String):
@@ -68,11 +78,52 @@ class Text(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         checked: str = super()._deserialize(value, attr, data, **kwargs)
-        if "\x00" in checked or any("\ud800" <= sign <= "\udfff" for sign in checked):
+        if "\x00" in checked or _has_half(checked):
             raise self.make_error("unstorable")
         if self.required and not checked.strip():
             raise self.make_error("blank")
         return checked
+
+
+class Flag(fields.Boolean):
+    """A JSON true or false and nothing else: to Python, 1 and 1.0 equal True."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        del attr, data, kwargs
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
+class FreeObject(fields.Dict):
+    """A JSON object of any content that can be written again: encoded in UTF-8, and not nested without end."""
+
+    default_error_messages = {  # noqa: RUF012 -- marshmallow's own class-level convention
+        "deep": f"Nested more than {DEPTH_LIMIT} levels deep.",
+        "unstorable": "Contains half of a surrogate pair.",
+    }
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[Any, Any]:
+        checked: dict[Any, Any] = super()._deserialize(value, attr, data, **kwargs)  # type: ignore[no-untyped-call]
+        level: list[Any] = [checked]
+        for _ in range(DEPTH_LIMIT):
+            texts = [one for one in level if isinstance(one, str)]
+            texts += [key for one in level if isinstance(one, dict) for key in one]
+            if any(map(_has_half, texts)):
+                raise self.make_error("unstorable")
+            level = [
+                inner
+                for one in level
+                if isinstance(one, dict | list)
+                for inner in (one.values() if isinstance(one, dict) else one)
+            ]
+            if not level:
+                return checked
+        raise self.make_error("deep")
+
+
+def _has_half(text: str) -> bool:
+    return not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text)
 
 
 def _spec(field: fields.Field[Any], default: Any, *, factory: Callable[[], Any] | None = None) -> Any:
@@ -124,7 +175,7 @@ def whole(
 
 def flag(*, default: Any = dataclasses.MISSING, about: str = "") -> Any:
     """A JSON true or false; "yes" and 1 are refused."""
-    return _spec(fields.Boolean(truthy={True}, falsy={False}, **_options(default, about)), default)
+    return _spec(Flag(**_options(default, about)), default)
 
 
 def instant(*, default: Any = dataclasses.MISSING, about: str = "") -> Any:
@@ -134,7 +185,7 @@ def instant(*, default: Any = dataclasses.MISSING, about: str = "") -> Any:
 
 def mapping(*, about: str = "") -> Any:
     """A free JSON object; empty by default."""
-    return _spec(fields.Dict(keys=fields.String(), **_options({}, about)), {}, factory=dict)
+    return _spec(FreeObject(keys=fields.String(), **_options({}, about)), {}, factory=dict)
 
 
 def nested(shape: type[Any], *, default: Any = dataclasses.MISSING, about: str = "") -> Any:
@@ -210,10 +261,15 @@ def load(shape: type[Shape], content: Any, *, tolerant: bool = False) -> Shape:
     try:
         values = schema.load(content)
     except ValidationError as error:
-        faults = flatten(error.messages)
-        message = f"{len(faults)} field(s) cannot be accepted: {', '.join(sorted(faults))}."
-        raise Invalid(message, fields=faults) from error
+        raise _invalid(flatten(error.messages)) from error
     return build(shape, values)
+
+
+def _invalid(faults: dict[str, list[str]]) -> Invalid:
+    told = sorted(faults)[:FAULTS_TOLD]
+    more = "" if len(told) == len(faults) else f" and {len(faults) - len(told)} more"
+    message = f"{len(faults)} field(s) cannot be accepted: {', '.join(told)}{more}."
+    return Invalid(message, fields={name: faults[name] for name in told})
 
 
 def build(shape: type[Shape], values: Mapping[str, Any]) -> Shape:

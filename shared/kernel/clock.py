@@ -93,12 +93,20 @@ def rfc3339(instant: datetime) -> str:
 
 
 def parse_instant(text: str) -> datetime:
-    """Read RFC 3339; raises ValueError when it is malformed or carries no offset."""
+    """Read RFC 3339; raises ValueError when it is malformed, carries no offset, or lies before or beyond all years."""
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:
         message = f"{text!r} has no UTC offset"
         raise ValueError(message)
-    return instant.astimezone(UTC)
+    return _in_utc(instant)
+
+
+def _in_utc(instant: datetime) -> datetime:
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError as error:
+        message = f"{instant.isoformat()} is no instant of the years 1 to 9999 in UTC"
+        raise ValueError(message) from error
 
 
 #: Ways in which other systems' files write a time, after RFC 3339 itself.
@@ -127,4 +135,4 @@ def parse_local_instant(text: str, zone: ZoneInfo) -> datetime:
     if instant is None:
         message = "not a time; expected such as 2026-11-22T09:30:00+08:00 or 2026/11/22 09:30"
         raise ValueError(message)
-    return (instant if instant.tzinfo is not None else instant.replace(tzinfo=zone)).astimezone(UTC)
+    return _in_utc(instant if instant.tzinfo is not None else instant.replace(tzinfo=zone))

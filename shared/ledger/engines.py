@@ -2,7 +2,8 @@
 
 SQLite: WAL, synchronous=FULL, BEGIN IMMEDIATE for writers, and one process-wide lock around write transactions, so that
 green threads queue in Python instead of freezing the process in C (research A.7). PostgreSQL: psycopg2, which
-eventlet's patcher makes yield; `statement_timeout` bounds what a stuck query may cost.
+eventlet's patcher makes yield; `statement_timeout` bounds what a stuck query may cost. A database error's text names no
+parameters on either: they are residents' words and sealed contact data, and errors end in logs and in the quarantine.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ def open_engine(url: str, *, pool_size: int = 10) -> Engine:
         return _sqlite(url, parsed.database)
     return create_engine(
         url,
+        hide_parameters=True,
         poolclass=QueuePool,
         pool_size=pool_size,
         max_overflow=5,
@@ -54,6 +56,7 @@ def _sqlite(url: str, database: str | None) -> Engine:
         Path(database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
         url,
+        hide_parameters=True,
         poolclass=StaticPool if in_memory else NullPool,
         connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False},
     )

@@ -30,7 +30,8 @@ class Instant(TypeDecorator[datetime]):
             raise TypeError(message)
         if dialect.name == "postgresql":
             return value
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        # Not strftime: its %Y leaves out the zeros of early years, which then sort wrongly and cannot be read back.
+        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Give aware UTC back."""
