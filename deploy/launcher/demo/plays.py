@@ -60,8 +60,8 @@ def _rework(case: Case) -> Play:
 
 def slow_breach(case: Case) -> Play:
     """Nobody accepts. The clocks lift it, until a level takes it: too late, and the asker says so."""
-    accepts_at = {"within-month": "community", "immediate": "district"}.get(str(case.view()["response_class"]), "street")
-    # Looked at every half hour of working time, as a desk looks at its list; the district's desk would be next.
+    # Short promises climb fast: all the way up before anybody looks. Looked at every half hour of working time.
+    accepts_at = "community" if case.view()["response_class"] == "within-month" else "district"
     while case.level not in {accepts_at, "district"}:
         yield case.office_hours(25, 35)
     yield case.office_hours(10, 25)
