@@ -14,7 +14,7 @@ BOUNDARIES = {
     "shared/ledger/reception.py": "the one consumer boundary: a bug in a handler keeps the message",
     "shared/plugins/loader.py": "a plugin is somebody else's code and is isolated",
     "shared/runtime/http.py": "the HTTP boundary: a bug becomes a 500 that says nothing internal",
-    "shared/runtime/process.py": "the process boundary: what ended the container is logged, exit code 1",
+    "shared/runtime/containers.py": "the process boundary: what ended the container is logged, exit code 1",
 }
 
 
