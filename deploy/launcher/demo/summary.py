@@ -155,7 +155,7 @@ def addresses(console: Console, shown: Shown, office: Office, settings: Settings
     more = {
         _both("demo.metrics"): f"{base['dispatch']}/metrics",
         _both("demo.report"): f"{base['oversight']}/reports/{shown.report_id}.html",
-        _both("demo.status", code=code): f"{base['intake']}/api/v1/status/{code}",
+        _both("demo.status", code=code): f"{base['intake']}/status/{code}",
     }
     if shown.evaluation is not None:
         token = link_token(settings.link_secret, _EVALUATE, shown.evaluation)
