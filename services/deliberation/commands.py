@@ -37,7 +37,7 @@ class OpenBallot:
     closes_at: datetime | None = instant(default=None, about="When it closes by itself 截止时间")
 
 
-@command("deliberation.cast-vote", needs="cast-vote")
+@command("deliberation.cast-vote", needs="cast-vote", keeps_reply=False)
 class CastVote:
     """投票: one secret vote of a listed voter; the answer holds a receipt code."""
 

@@ -47,7 +47,7 @@ class ImportDemands:
     rows: tuple[dict[str, object], ...] = many(mapping(), required=True, maximum=IMPORT_LIMIT)
 
 
-@command("intake.supplement-demand", needs=None)
+@command("intake.supplement-demand", needs=None, proof="tracking_code")
 class SupplementDemand:
     """Add words to a demand 补充说明, by its tracking code."""
 
@@ -55,7 +55,7 @@ class SupplementDemand:
     text: str = text(maximum=4_000)
 
 
-@command("intake.withdraw-demand", needs=None)
+@command("intake.withdraw-demand", needs=None, proof="tracking_code")
 class WithdrawDemand:
     """Take a demand back 撤回诉求, by its tracking code."""
 
@@ -71,7 +71,7 @@ class LocateMatter:
     unit: str = ident()
 
 
-@command("intake.reveal-contact", needs="handle-matter")
+@command("intake.reveal-contact", needs="handle-matter", keeps_reply=False)
 class RevealContact:
     """See how to reach the asker 查看联系方式; who looked and why is logged."""
 

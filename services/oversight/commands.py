@@ -8,7 +8,7 @@ from shared.contracts.shapes import choice, flag, ident, instant, text
 from shared.runtime.definition import command
 
 
-@command("oversight.evaluate", needs=None)
+@command("oversight.evaluate", needs=None, proof="evaluation")
 class Evaluate:
     """The asker says how it went 群众评价: with the link's token, or told to a supervisor who revisits."""
 

@@ -21,7 +21,7 @@ from shared.contracts import registry, shapes
 from shared.contracts.envelope import SOURCE_PREFIX, Envelope
 from shared.kernel.actor import SYSTEM, Actor
 from shared.kernel.clock import Clock
-from shared.kernel.errors import Forbidden, Stale
+from shared.kernel.errors import Forbidden, Invalid, Stale
 from shared.kernel.ids import Ids
 from shared.ledger import engines, outbox
 from shared.plugins import Plugins
@@ -86,6 +86,7 @@ class UnitOfWork:
     #: The typed events given to `emit` so far; the application counts them once they are committed.
     events: list[Any] = field(default_factory=list)
     _emitted: list[_Emitted] = field(default_factory=list)
+    _version_checked: bool = False
 
     @property
     def now(self) -> datetime:
@@ -152,27 +153,50 @@ class UnitOfWork:
 
     def check_version(self, version: int) -> None:
         """Raise Stale when the caller's If-Match names another version than the one stored."""
+        self._version_checked = True
         if self.if_match is not None and self.if_match != version:
             message = f"version {self.if_match} was read, version {version} is stored"
             raise Stale(message, where="If-Match", remedy="Read it again, decide anew, and send the new ETag.")
 
+    @property
+    def version_heeded(self) -> bool:
+        """Whether the caller's If-Match was compared with something; also when there was none."""
+        return self.if_match is None or self._version_checked
+
+    def check_emitted(self) -> None:
+        """Raise ValueError for an event that its consumers would refuse: the bug stays here and nothing is stored.
+
+        Once published such an event could never be mended; its stream would wait behind it in every service.
+        """
+        for each in self._emitted:
+            try:
+                shapes.load(each.row.shape, each.data, tolerant=True)
+            except Invalid as error:
+                message = f"{each.row.name} may not leave like this: {', '.join(sorted(error.fields))}"
+                raise ValueError(message) from error
+
     def require_scope(self, unit: str | None) -> None:
         """Raise Forbidden unless `unit` lies in the actor's unit or below.
 
-        Unlocated things belong to the street and above.
+        Unlocated things belong to the street and above; so does what lies in a unit that the pack has dropped. A unit
+        of another town gives no scope here.
         """
         if self.actor is SYSTEM:
             return
-        scope = self.actor.unit
-        if scope is None or not (
-            self.jurisdiction.is_within(unit, scope)
-            if unit is not None
-            else self.jurisdiction.level_index(self.jurisdiction.unit(scope).level) >= self._street_index()
-        ):
+        if not self._in_scope(unit):
             message = f"{self.actor.id} may not act in {unit or 'the unlocated list'}"
             raise Forbidden(
                 message, code="out-of-scope", where="unit", remedy="Ask a desk whose territory includes it."
             )
+
+    def _in_scope(self, unit: str | None) -> bool:
+        pack = self.jurisdiction
+        scope = pack.units.get(self.actor.unit or "")
+        if scope is None:
+            return False
+        if unit is not None and unit in pack.units:
+            return pack.is_within(unit, scope.id)
+        return scope.level in pack.levels and pack.level_index(scope.level) >= self._street_index()
 
     def _street_index(self) -> int:
         return (

@@ -5,8 +5,8 @@ Both modes and all tests go through this object, so that what is tested is what 
 
 from __future__ import annotations
 
-import json
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -14,19 +14,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from shared.contracts import shapes
 from shared.kernel.actor import ANONYMOUS, SYSTEM, Actor
-from shared.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refusal, Unauthenticated
-from shared.kernel.hashing import sha256_hex
+from shared.kernel.errors import Forbidden, Invalid, NotFound, Refusal, Unauthenticated
 from shared.ledger import lease
-from shared.ledger.dialects import upsert
 from shared.ledger.errors import HandlerFailed, LeaseLost, Transient, is_transient
 from shared.ledger.reception import Outcome, Received, Reception
-from shared.ledger.tables import idempotency
 from shared.ledger.unit_of_work import Surroundings, UnitOfWork, look_only, unit_of_work
+from shared.runtime import repetition
 from shared.runtime.definition import Command, DueWork, OutwardWork, Query, Reply, ServiceDefinition
 from shared.runtime.metrics import ServiceMetrics
 
@@ -36,7 +33,8 @@ log = logging.getLogger(__name__)
 _TRIES = 4
 #: Seconds before the second try; doubles each time.
 _FIRST_PAUSE_S = 0.05
-_KEY_LIMIT = 200
+#: A trace context's form (W3C). Another one begins a new trace, as the standard asks: it must not get into an envelope.
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 Seen = TypeVar("Seen")
 
@@ -85,10 +83,13 @@ class Application:
         try:
             asked = self._command(name)
             self._authorise(asked.needs, actor, name)
+            if idempotency_key is not None:
+                repetition.check_key(idempotency_key)
             loaded = shapes.load(asked.shape, content)
             reply = self._persistently(
                 asked, loaded, content, actor,
-                key=idempotency_key, if_match=if_match, correlation_id=correlation_id, traceparent=traceparent,
+                key=idempotency_key if asked.keeps_reply else None, if_match=if_match, correlation_id=correlation_id,
+                traceparent=traceparent if _TRACEPARENT.fullmatch(traceparent or "") else None,
             )  # fmt: skip
             result = "ok"
         except Refusal:
@@ -145,12 +146,16 @@ class Application:
             correlation_id=correlation_id or self.at_hand.ids.new(),
         ) as work:  # fmt: skip
             if key is not None:
-                earlier = self._earlier_reply(work, asked.name, key, content)
+                earlier = repetition.earlier(work, asked, key, content)
                 if earlier is not None:
                     return earlier
             reply = asked.handler(loaded, work)
+            if not work.version_heeded:
+                message = f"{asked.name} changes nothing that has an ETag."
+                raise Invalid(message, fields={"If-Match": [message]}, remedy="Leave If-Match out.")
             if key is not None:
-                self._keep_reply(work, asked.name, key, content, reply)
+                repetition.keep(work, asked, key, content, reply)
+            work.check_emitted()
             work.commit()
         self._observe(work.events)
         return reply
@@ -160,46 +165,6 @@ class Application:
             self.metrics.emitted(event)
             if self.definition.observe is not None:
                 self.definition.observe(event, self.metrics)
-
-    def _earlier_reply(self, work: UnitOfWork, name: str, key: str, content: Any) -> Reply | None:
-        if not 0 < len(key) <= _KEY_LIMIT:
-            message = "The Idempotency-Key must have 1 to 200 characters."
-            raise Invalid(message, fields={"Idempotency-Key": [message]})
-        # Insert first: of two twins the second waits here for the first one's commit and then finds its reply.
-        claimed = work.db.execute(
-            upsert(work.db.dialect.name, idempotency)
-            .values(
-                actor=work.actor.id,
-                command=name,
-                key=key,
-                fingerprint=_fingerprint(content),
-                reply={},
-                created_at=work.now,
-            )
-            .on_conflict_do_nothing()
-        ).rowcount
-        if claimed:
-            return None
-        row = work.db.execute(
-            select(idempotency.c.fingerprint, idempotency.c.reply).where(
-                idempotency.c.actor == work.actor.id, idempotency.c.command == name, idempotency.c.key == key
-            )
-        ).one()
-        if row.fingerprint != _fingerprint(content):
-            message = f"Idempotency-Key {key!r} was used with another body."
-            raise Conflict(
-                message, code="idempotency-key-reused", where="Idempotency-Key",
-                remedy="Send the first body again, or a new key for a new request.",
-            )  # fmt: skip
-        return Reply(body=row.reply["body"], version=row.reply["version"], created=False)
-
-    def _keep_reply(self, work: UnitOfWork, name: str, key: str, content: Any, reply: Reply) -> None:
-        del content
-        work.db.execute(
-            idempotency.update()
-            .where(idempotency.c.actor == work.actor.id, idempotency.c.command == name, idempotency.c.key == key)
-            .values(reply={"body": dict(reply.body), "version": reply.version})
-        )
 
     # -- queries -------------------------------------------------------------------------------------------------
 
@@ -314,7 +279,3 @@ class Application:
         """The earliest instant at which `run_due` will find something."""
         with look_only(self.at_hand) as work:
             return self.definition.next_due(work.db)
-
-
-def _fingerprint(content: Any) -> str:
-    return sha256_hex(json.dumps(content, ensure_ascii=False, sort_keys=True, default=str).encode())

@@ -16,6 +16,8 @@ from shared.kernel.clock import Clock
 from shared.kernel.errors import Unauthenticated
 
 _ALGORITHM = "HS256"
+#: Longest id of a person or system, characters: ids of events and columns hold no more.
+_SUBJECT_LIMIT = 200
 _REMEDY = "Get a fresh token (`gridwhistle token PERSON`) and send it as `Authorization: Bearer <token>`."
 
 
@@ -60,12 +62,16 @@ class Gatekeeper:
         if self.clock.now() >= _instant(claims["exp"], self.clock):
             message = "The token has expired."
             raise Unauthenticated(message, code="expired-token", where="Authorization", remedy=_REMEDY)
+        subject = claims["sub"]
+        if not (0 < len(subject.strip()) <= _SUBJECT_LIMIT and subject.isprintable()):
+            message = "The token's subject cannot be kept as somebody's id."
+            raise Unauthenticated(message, code="invalid-token", where="Authorization", remedy=_REMEDY)
         roles = claims.get("roles")
         unit = claims.get("unit")
         if not isinstance(roles, list) or not isinstance(unit, str | None):
             message = "The token carries no list of roles."
             raise Unauthenticated(message, code="invalid-token", where="Authorization", remedy=_REMEDY)
-        return Actor(id=claims["sub"], roles=frozenset(map(str, roles)), unit=unit)
+        return Actor(id=subject, roles=frozenset(map(str, roles)), unit=unit)
 
 
 def _instant(seconds: Any, clock: Clock) -> datetime:

@@ -53,6 +53,10 @@ class Command:
     handler: CommandHandler
     #: One line for docs, Chinese and English.
     about: str
+    #: Whether the reply is kept under an Idempotency-Key. False where each request has to be judged and logged anew.
+    keeps_reply: bool = True
+    #: Required field by whose content a command open to everybody tells its callers apart.
+    proof: str | None = None
 
 
 @dataclass_transform(
@@ -63,16 +67,18 @@ class Command:
         shapes.mapping, shapes.nested, shapes.many,
     ),
 )  # fmt: skip
-def command(name: str, *, needs: str | None) -> Callable[[type[Shape]], type[Shape]]:
+def command(
+    name: str, *, needs: str | None, keeps_reply: bool = True, proof: str | None = None
+) -> Callable[[type[Shape]], type[Shape]]:
     """Class decorator for services/*/commands.py.
 
-    Make the shape, and note the command's name and the permission it needs.
+    Make the shape, and note the command's name and the permission it needs; `keeps_reply` and `proof` as in Command.
     """
     _check_permission(needs, name)
 
     def enter(cls: type[Shape]) -> type[Shape]:
         shape = shapes.record(cls)
-        setattr(shape, _METADATA, (name, needs, " ".join((cls.__doc__ or "").split())))
+        setattr(shape, _METADATA, (name, needs, " ".join((cls.__doc__ or "").split()), keeps_reply, proof))
         return shape
 
     return enter
@@ -90,9 +96,12 @@ def commands_of(commands: ModuleType, handlers: ModuleType) -> dict[str, Command
     for shape in vars(commands).values():
         if not (isinstance(shape, type) and _METADATA in vars(shape)):
             continue
-        name, needs, about = vars(shape)[_METADATA]
+        name, needs, about, keeps_reply, proof = vars(shape)[_METADATA]
         handler = getattr(handlers, re.sub(r"(?<!^)(?=[A-Z])", "_", shape.__name__).lower())
-        found[name] = Command(name=name, shape=shape, needs=needs, handler=handler, about=about)
+        found[name] = Command(
+            name=name, shape=shape, needs=needs, handler=handler, about=about, keeps_reply=keeps_reply,
+            proof=proof,
+        )  # fmt: skip
     return found
 
 

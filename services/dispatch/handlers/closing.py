@@ -55,7 +55,7 @@ def verify(command: commands.Verify, work: UnitOfWork) -> Reply:
         work.emit(dispatch.MatterVerified(matter_id=case.matter.id, verified_by=case.actor, note=command.note))
         case.note(Action.VERIFY, note=command.note)
     else:
-        reason = command.note or "核查未通过 not found done"
+        reason = (command.note or "").strip() or "核查未通过 not found done"
         clockwork.release(case)
         case.change(resolved_at=None, resolved_by=None)
         work.emit(
@@ -127,7 +127,7 @@ def on_evaluation_received(event: oversight.EvaluationReceived, work: UnitOfWork
             case.flag(BEYOND_LIMIT)
         else:
             if mode == "always":
-                _reopen(case, event.comment or "群众不满意 asker not satisfied", "asker")
+                _reopen(case, (event.comment or "").strip() or "群众不满意 asker not satisfied", "asker")
             else:
                 case.flag(WANTS_REOPENING)
     case.save()
