@@ -1,7 +1,6 @@
 """`python -m deploy.launcher.embedded_process`: all five services serving in one process, with no broker.
 
-The same nameko classes as in full mode, without the queue: the loopback relay hands each event straight to those who
-hear it. Settings come from the environment. Killed at any instant and started again, nothing is lost or done twice.
+What `gridwhistle demo` becomes after its week. Settings come from the environment; databases are SQLite files.
 """
 
 from __future__ import annotations
@@ -15,23 +14,19 @@ import logging
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TextIO
 
 from deploy.launcher import services
+from deploy.launcher.process import MISCONFIGURED
 from shared import jurisdiction as packs
 from shared.contracts.topology import SERVICES
-from shared.jurisdiction.faults import InvalidPack
 from shared.kernel.errors import Misconfigured
 from shared.kernel.wording import say
-from shared.ledger.migrate import migrate
 from shared.runtime import embedded, logs
 from shared.runtime.settings import Settings, read
 from shared.runtime.setup import application_of, clock_of
 
 log = logging.getLogger(__name__)
-
-#: Exit code when the configuration is wrong, as of the processes of full mode.
-MISCONFIGURED = 2
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,16 +40,18 @@ def main(arguments: list[str] | None = None) -> int:
         return _run(stream)
 
 
-def _run(stream: Any) -> int:
+def _run(stream: TextIO | None) -> int:
     logs.configure("embedded", stream=stream)
     try:
         settings = read()
         logs.configure("embedded", settings.log_level, stream)
-        return _serve(settings)
-    except (Misconfigured, InvalidPack) as error:
+        code = _serve(settings)
+    except (Misconfigured, OSError) as error:  # an invalid pack, or a port that is taken
         log.critical("cannot start: %s", error)
-        print(f"gridwhistle: {error} [misconfigured]", file=sys.stderr)  # noqa: T201 -- for who started it
+        print(f"gridwhistle: cannot start: {error}", file=sys.stderr)  # noqa: T201 -- for who started it
         return MISCONFIGURED
+    _tell("demo.stopped")
+    return code
 
 
 def _serve(settings: Settings) -> int:
@@ -63,14 +60,10 @@ def _serve(settings: Settings) -> int:
     applications = {
         name: application_of(services.definition(name), settings, clock=clock, jurisdiction=pack) for name in SERVICES
     }
-    for application in applications.values():
-        migrate(application.at_hand.engine, application.definition)
     classes = {
         name: getattr(import_module(f"services.{name}.service"), f"{name.capitalize()}Service") for name in SERVICES
     }
-    code = embedded.serve(applications, classes, settings, order=SERVICES, ready=lambda: _tell("demo.serving"))
-    _tell("demo.stopped")
-    return code
+    return embedded.serve(applications, classes, settings, serving=lambda: _tell("demo.serving"))
 
 
 def _tell(key: str) -> None:

@@ -43,9 +43,7 @@ def command() -> None:
 @click.option("--start", help="When the clock starts, such as 2025-09-30T16:10 (local); now when left out.")
 @click.option("--pack", "pack_name", default="jianwai", show_default=True, help="Whose calendar and classes.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
-def due(
-    *, class_id: str | None, kind: str, text: str | None, start: str | None, pack_name: str, as_json: bool
-) -> int:
+def due(*, class_id: str | None, kind: str, text: str | None, start: str | None, pack_name: str, as_json: bool) -> int:
     """Say when a target falls due and explain it step by step 到期时间."""
     if (class_id is None) == (text is None):
         message = "give --class or --target, one of them"

@@ -30,9 +30,7 @@ class CannotWrite(Refusal):
     "--from", "start", type=click.IntRange(min=0), default=0, metavar="POSITION",
     help="Take the row at this position as good (checked earlier) and start behind it.",
 )  # fmt: skip
-@click.option(
-    "--head", metavar="HASH", help="The chain must end in, or go through, this hash that was noted earlier."
-)
+@click.option("--head", metavar="HASH", help="The chain must end in, or go through, this hash that was noted earlier.")
 @click.option(
     "--export", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
     help="Also write the trace as JSON lines; it holds residents' words.",

@@ -132,9 +132,7 @@ class FullStage:
         if actor not in self._clients:
             token = ""
             if actor is not ANONYMOUS:
-                token = self._gatekeeper.issue(
-                    subject=actor.id, roles=actor.roles, unit=actor.unit, lasting=_LASTING
-                )
+                token = self._gatekeeper.issue(subject=actor.id, roles=actor.roles, unit=actor.unit, lasting=_LASTING)
             self._clients[actor] = SuiteClient(self._addresses, token)
         return self._clients[actor]
 

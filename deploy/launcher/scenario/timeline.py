@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from string import Formatter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -83,8 +84,14 @@ def say(happening: Happening, jurisdiction: Jurisdiction, locale: str) -> str:
     key = f"timeline.{happening.name}"
     if not wording.has(key):
         return happening.name
-    values = {name: _value(name, value, jurisdiction, locale) for name, value in happening.data.items()}
+    # What is withheld, or was not yet known to the release that emitted the event, is left blank.
+    values = dict.fromkeys(_places(wording.say(key, locale)), "")
+    values |= {name: _value(name, value, jurisdiction, locale) for name, value in happening.data.items()}
     return " ".join(wording.say(key, locale, **values).split())
+
+
+def _places(text: str) -> list[str]:
+    return [name for _, name, _, _ in Formatter().parse(text) if name]
 
 
 def table(
