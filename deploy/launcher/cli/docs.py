@@ -8,6 +8,9 @@ import click
 
 from deploy.launcher.documents import catalogue
 
+#: Lines of one document's difference that a person is shown.
+_SHOWN = 30
+
 
 @click.group()
 def command() -> None:
@@ -37,7 +40,10 @@ def check(context: click.Context, *, as_json: bool) -> None:
         click.echo(json.dumps({"differs": [{"path": each.path.as_posix(), "diff": each.diff} for each in found]}))
     else:
         for each in found:
-            click.echo(each.diff, nl=False)
+            lines = each.diff.splitlines()
+            click.echo("\n".join(lines[:_SHOWN]))
+            if len(lines) > _SHOWN:
+                click.echo(f"… 另有 and {len(lines) - _SHOWN} more lines (--json)")
         verdict = f"{len(found)} out of date 有 {len(found)} 份已过时: run `gridwhistle docs write`, commit"
         click.echo(verdict if found else "up to date 均为最新", err=bool(found))
     if found:
