@@ -149,9 +149,7 @@ class Reader:
         content: dict[str, Any] = {"location": {}}
         faults: dict[str, list[str]] = {}
         for name, source in chosen.items():
-            given = (
-                _COLUMN.sub(lambda m: cells[m.group(1)], source) if _COLUMN.search(source) else cells[source]
-            ).strip()
+            given = _filled(source, cells)
             if not given:
                 continue
             try:
@@ -179,3 +177,13 @@ class Reader:
                 raise ValueError(message)
             return given.lower() in ("true", "1", "yes", "是")
         return given
+
+
+def _filled(source: str, cells: Mapping[str, str]) -> str:
+    """What a column or pattern gives for a row; nothing when all its columns are blank, whatever stands between them."""
+    columns = _COLUMN.findall(source)
+    if not columns:
+        return cells[source].strip()
+    if not any(cells[column].strip() for column in columns):
+        return ""
+    return _COLUMN.sub(lambda found: cells[found.group(1)], source).strip()

@@ -80,3 +80,9 @@ def test_a_mapping_that_makes_no_sense(read, pair):
 def test_an_unknown_encoding(read):
     with pytest.raises(UnusableFile):
         read("text\n1\n", encoding="klingon")
+
+
+def test_a_pattern_of_blank_columns_gives_nothing(read):
+    blank, half = read("id,title,body\n1, ,\n2,,灯不亮\n")
+    assert "text" not in blank.content
+    assert half.content["text"] == "。灯不亮"
