@@ -118,7 +118,11 @@ def _no_door(error: HTTPException) -> Response:
         return response
     if isinstance(error, MethodNotAllowed):
         allowed = ", ".join(sorted(error.valid_methods or ()))
-        response = problems.problem(405, "method-not-allowed", f"This address takes {allowed}.")
+        response = problems.problem(
+            405, "method-not-allowed", f"This address takes {allowed}.", remedy=f"Send {allowed}."
+        )
         response.headers["Allow"] = allowed
         return response
-    return problems.problem(error.code, "not-found", "There is nothing at this address.")
+    return problems.problem(
+        error.code, "not-found", "There is nothing at this address.", remedy="See docs/openapi for the addresses."
+    )

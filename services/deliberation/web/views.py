@@ -15,9 +15,7 @@ from shared.kernel.actor import ANONYMOUS
 from shared.kernel.clock import rfc3339
 from shared.kernel.errors import Invalid, NotFound, Unauthenticated
 from shared.ledger.unit_of_work import UnitOfWork
-
-#: Rows of a page when the caller does not say, and at most.
-PAGE, MOST = 50, 200
+from shared.runtime.paging import limit_of
 
 
 def topics(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any]:
@@ -81,15 +79,6 @@ def receipt(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any
     """Whether a receipt stands for a vote in the ballot; never which, so nobody can be made to prove a vote."""
     row = ballot_box.ballot(work.db, parameters["ballot"])
     return {"ballot_id": row.id, "counted": ballot_box.has_receipt(work.db, row.id, receipt_digest(parameters["code"]))}
-
-
-def limit_of(parameters: Mapping[str, str]) -> int:
-    """`limit` of a list request. Raises Invalid."""
-    given = parameters.get("limit", str(PAGE))
-    if not (given.isascii() and given.isdigit() and 1 <= int(given) <= MOST):
-        fault = f"Must be a whole number from 1 to {MOST}."
-        raise Invalid(fault, fields={"limit": [fault]})
-    return int(given)
 
 
 def _known(work: UnitOfWork) -> None:

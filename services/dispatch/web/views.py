@@ -22,9 +22,7 @@ from shared.kernel.actor import ANONYMOUS
 from shared.kernel.clock import parse_instant, rfc3339
 from shared.kernel.errors import Forbidden, Invalid, Unauthenticated
 from shared.ledger.unit_of_work import UnitOfWork
-
-#: Rows of a page when the caller does not say, and at most.
-PAGE, MOST = 50, 200
+from shared.runtime.paging import limit_of
 
 
 def matter(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any]:
@@ -88,7 +86,7 @@ def matters(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any
         response_class=_one_of(parameters, "class", list(work.jurisdiction.policy.classes)),
         band=_one_of(parameters, "band", [band.value for band in Band]),
     )
-    limit = _limit(parameters)
+    limit = limit_of(parameters)
     rows = lists.matters_by_due(work.db, which, work.now, _matter_cursor(parameters), limit + 1)
     shown = [repository.matter_of(row) for row in rows[:limit]]
     following = f"{rfc3339(shown[-1].due_at)}|{shown[-1].id}" if len(rows) > limit else None
@@ -106,7 +104,7 @@ def whistles(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, An
         raise Forbidden(f"{work.actor.id} sees calls of {own} only.", code="out-of-scope", where="department")
     if department is not None:
         work.jurisdiction.unit(department)
-    limit = _limit(parameters)
+    limit = limit_of(parameters)
     rows = lists.calls(
         work.db, department=department, scope=None if own else work.actor.unit or "",
         open_only=_one_of(parameters, "open", ["true", "false"]) == "true", after=parameters.get("cursor") or None,
@@ -250,14 +248,6 @@ def _one_of(parameters: Mapping[str, str], name: str, known: list[str]) -> str |
     if value is not None and value not in known:
         raise Invalid(f"{name} is {value!r}.", fields={name: [f"Must be one of: {', '.join(known)}."]})
     return value
-
-
-def _limit(parameters: Mapping[str, str]) -> int:
-    given = parameters.get("limit", str(PAGE))
-    if not (given.isascii() and given.isdigit() and 1 <= int(given) <= MOST):
-        fault = f"Must be a whole number from 1 to {MOST}."
-        raise Invalid(fault, fields={"limit": [fault]})
-    return int(given)
 
 
 def _matter_cursor(parameters: Mapping[str, str]) -> tuple[Any, str] | None:

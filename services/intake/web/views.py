@@ -9,16 +9,14 @@ from zoneinfo import ZoneInfo
 
 from services.intake import domain, repository
 from shared.kernel.clock import parse_instant, rfc3339
-from shared.kernel.errors import Invalid, NotFound
+from shared.kernel.errors import NotFound
 from shared.kernel.hashing import sha256_hex
 from shared.kernel.ids import normal_code
 from shared.kernel.wording import say
 from shared.ledger.unit_of_work import UnitOfWork
 from shared.runtime import pages
 from shared.runtime.definition import Page
-
-#: Rows of a page when the caller does not say, and at most.
-PAGE, MOST = 50, 200
+from shared.runtime.paging import limit_of, position_of
 
 _ENGLISH = "en"
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -88,7 +86,7 @@ def _unit(work: UnitOfWork, unit_id: str | None) -> dict[str, str] | None:
 def unlocated(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any]:
     """Open matters that lie in no grid yet, oldest first; for desks of the street and above."""
     work.require_scope(None)
-    after, limit = page_of(parameters)
+    after, limit = position_of(parameters), limit_of(parameters)
     rows = repository.unlocated(work.db, after, limit + 1)
     items = [
         {
@@ -102,15 +100,3 @@ def unlocated(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, A
         for row in rows[:limit]
     ]
     return {"items": items, "next": str(rows[limit - 1].serial) if len(rows) > limit else None}
-
-
-def page_of(parameters: Mapping[str, str]) -> tuple[int, int]:
-    """`cursor` and `limit` of a list request. Raises Invalid."""
-    values: dict[str, int] = {}
-    for name, default, most in (("cursor", 0, 2**62), ("limit", PAGE, MOST)):
-        given = parameters.get(name, str(default))
-        if not given.isascii() or not given.isdigit() or int(given) > most:
-            fault = f"Must be a whole number up to {most}."
-            raise Invalid(fault, fields={name: [fault]}, remedy="Use the cursor that the last page gave as `next`.")
-        values[name] = int(given)
-    return values["cursor"], max(1, values["limit"])

@@ -13,9 +13,7 @@ from services.notify.domain import State
 from shared.kernel.clock import rfc3339
 from shared.kernel.errors import Forbidden, Invalid, Refusal
 from shared.ledger.unit_of_work import UnitOfWork
-
-#: Rows of a page when the caller does not say, and at most.
-PAGE, MOST = 50, 200
+from shared.runtime.paging import limit_of
 
 
 def messages(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any]:
@@ -24,7 +22,7 @@ def messages(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, An
     if state is not None and state not in set(State):
         fault = f"No state {state!r}."
         raise Invalid(fault, fields={"state": [fault]}, remedy=f"Use one of: {', '.join(State)}.")
-    limit = _limit(parameters)
+    limit = limit_of(parameters)
     pack, unit = work.jurisdiction, work.actor.unit
     below = [one for one in pack.units if pack.is_within(one, unit)] if unit is not None and unit in pack.units else []
     rows = repository.list_messages(
@@ -40,6 +38,9 @@ def message(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any
     try:
         work.require_scope(row.unit)
     except Forbidden:
+        # Nobody has it in hand yet: not the unlocated list, which every street may see.
+        if row.handled_by is None:
+            raise
         work.require_scope(row.handled_by)
     tried = [
         {
@@ -77,14 +78,6 @@ def _shown(row: Row[Any]) -> dict[str, Any]:
         "reason": row.reason,
         "version": row.version,
     }
-
-
-def _limit(parameters: Mapping[str, str]) -> int:
-    given = parameters.get("limit", str(PAGE))
-    if not (given.isascii() and given.isdigit() and 1 <= int(given) <= MOST):
-        fault = f"Must be a whole number from 1 to {MOST}."
-        raise Invalid(fault, fields={"limit": [fault]})
-    return int(given)
 
 
 def _at(instant: datetime | None) -> str | None:

@@ -73,7 +73,8 @@ class Town:
 
     def send(
         self, service: str, method: str, path: str, *, body: Any = None, raw: bytes | None = None,
-        who: str | None = None, token: str | None = None, headers: Mapping[str, str] | None = None, query: Mapping[str, str] | None = None,
+        who: str | None = None, token: str | None = None, headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
     ) -> TestResponse:  # fmt: skip
         """One request, then everything comes to rest. `who` is a person of the pack."""
         if who is not None:
