@@ -58,9 +58,7 @@ class Process:
         self.url = f"http://127.0.0.1:{self.port}"
         self.engine = open_engine(database_url)
         settings = trial_settings(folder, "jianwai")
-        self.settings = replace(
-            settings, broker_url=broker_url, database_url=database_url, due_interval=0.5, workers=4
-        )
+        self.settings = replace(settings, broker_url=broker_url, database_url=database_url, due_interval=0.5, workers=4)
         (folder / "migrations").mkdir()
         (folder / "migrations" / "intake_0001.py").write_text(MIGRATION, encoding="utf-8")
         self.log = folder / "process.log"
@@ -252,6 +250,10 @@ def test_nothing_internal_leaves_by_http(process):
     assert "secret" not in answer.text
     assert "RuntimeError" not in answer.text
     assert requests.get(f"{process.url}/nothing", timeout=5).json()["code"] == "not-found"
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    page = requests.get(f"{process.url}/nothing", headers=browser, timeout=5)
+    assert (page.status_code, page.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+    assert "没有找到" in page.text
     refused = requests.get(f"{process.url}/only-post", timeout=5)
     assert (refused.status_code, refused.headers["Allow"]) == (405, "POST")
     lines = [json.loads(line) for line in process.log.read_text(encoding="utf-8").splitlines()]
