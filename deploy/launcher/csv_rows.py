@@ -180,7 +180,10 @@ class Reader:
 
 
 def _filled(source: str, cells: Mapping[str, str]) -> str:
-    """What a column or pattern gives for a row; nothing when all its columns are blank, whatever stands between them."""
+    """What a column or pattern gives for a row.
+
+    Nothing when all its columns are blank, whatever stands between them.
+    """
     columns = _COLUMN.findall(source)
     if not columns:
         return cells[source].strip()
