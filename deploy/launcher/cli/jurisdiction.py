@@ -122,7 +122,9 @@ def _said(target: Target | None) -> str:
 
 
 def _rows(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Table:
-    table = Table(*heads, box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD)
+    for number, head in enumerate(heads):
+        table.add_column(head, no_wrap=number == 0, overflow="fold")  # ids come first, and are copied
     for row in rows:
         table.add_row(*map(escape, row))
     return table

@@ -54,7 +54,10 @@ def list_entries(*, names: tuple[str, ...], state: str, data_dir: Path | None, a
     if not rows:
         click.echo("nothing 无")
         return 0
-    table = Table("id", "service 服务", "reason 原因", "held since 自", "detail 详情", box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("id", no_wrap=True)
+    for head in ("service 服务", "reason 原因", "held since 自", "detail 详情"):
+        table.add_column(head, overflow="fold")
     for row in rows:
         table.add_row(row["id"], row["service"], row["reason"], row["held_at"], escape(row["detail"][:120]))
     Console().print(table)
