@@ -8,10 +8,13 @@ One matter groups the demands about the same thing; merging never loses an asker
 from __future__ import annotations
 
 import enum
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from shared.jurisdiction import DEPARTMENT, Unit
+from shared.kernel.actor import Actor
 from shared.kernel.errors import Conflict, Invalid
 from shared.kernel.text import fingerprint
 
@@ -19,6 +22,10 @@ from shared.kernel.text import fingerprint
 CLOCK_TOLERANCE = timedelta(minutes=5)
 #: How long an open matter takes in exact duplicates.
 DUPLICATE_WINDOW = timedelta(days=90)
+#: Loose on purpose: whether an address exists only its server knows.
+_MAIL = re.compile(r"[^@\s]+@[^@\s]+")
+#: Longest name of a source, characters.
+_SOURCE_LIMIT = 200
 
 
 class Standing(enum.StrEnum):
@@ -89,11 +96,54 @@ def check_occurred_at(occurred_at: datetime | None, now: datetime) -> None:
 
 
 def check_asker(*, anonymous: bool, name: str | None, phone: str | None, mail: str | None) -> None:
-    """Raise Invalid when someone who wants to stay unknown gives a name; a way to be told is welcome all the same."""
-    del phone, mail
+    """Raise Invalid for contact data that no letter could be addressed with.
+
+    Someone who wants to stay unknown gives no name; a way to be told is welcome all the same.
+    """
+    faults: dict[str, list[str]] = {}
     if anonymous and name:
-        fault = "An anonymous asker gives no name."
-        raise Invalid(fault, fields={"asker.name": [fault]}, remedy="Leave the name out, or set anonymous to false.")
+        faults["asker.name"] = ["An anonymous asker gives no name."]
+    for field, value in (("asker.name", name), ("asker.phone", phone), ("asker.mail", mail)):
+        if value and not value.isprintable():
+            faults[field] = ["Contains a line break or another sign that cannot be printed."]
+    if mail and mail.isprintable() and not _MAIL.fullmatch(mail.strip()):
+        faults["asker.mail"] = ["Not a mail address such as name@example.org."]
+    if faults:
+        raise Invalid(
+            "The asker's contact data cannot be used.", fields=faults,
+            remedy="Correct it, or leave it out; give no name to stay anonymous.",
+        )  # fmt: skip
+
+
+def check_standing(withdrawn_at: datetime | None) -> None:
+    """Raise Conflict when the demand was taken back."""
+    if withdrawn_at is not None:
+        message = "The demand was withdrawn before."
+        raise Conflict(
+            message, code="already-withdrawn", where="tracking_code",
+            remedy="Nothing more is needed; register a new demand if it is needed after all.",
+        )  # fmt: skip
+
+
+def check_territory(unit: Unit, field: str) -> None:
+    """Raise Invalid when a unit is no piece of territory."""
+    if unit.level == DEPARTMENT:
+        fault = f"{unit.id} is a department; nothing lies in it."
+        raise Invalid(fault, fields={field: [fault]}, remedy="Give a grid, community or street.")
+
+
+def own_source(source: str, actor: Actor) -> str:
+    """The outside system that an actor speaks for: those who may import by its name, all others for a source of theirs.
+
+    So nobody can take an outside system's id before that system's own import does, or find out what it has sent.
+    """
+    if actor.may("import-demands"):
+        return source
+    own = f"{actor.id}:{source}"
+    if len(own) > _SOURCE_LIMIT:
+        fault = "Too long together with your own id."
+        raise Invalid(fault, fields={"source": [fault]})
+    return own
 
 
 def check_open(standing: str, doing: str) -> None:

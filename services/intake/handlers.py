@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from services.intake import commands, domain, repository
@@ -29,9 +30,11 @@ def register_demand(command: commands.RegisterDemand, work: UnitOfWork) -> Reply
             fault, fields={"category": [fault]}, remedy="Give a category of the pack, or none to have one suggested."
         )
     if command.source is not None and command.source_ref is not None:
-        known = repository.from_source(work.db, command.source, command.source_ref)
+        source = domain.own_source(command.source, work.actor)
+        known = repository.from_source(work.db, source, command.source_ref)
         if known is not None:
             return _already(known, work)
+        command = replace(command, source=source)
     return _register(command, asker, _locate(command.location, work), work)
 
 
@@ -45,6 +48,7 @@ def _locate(place: Place, work: UnitOfWork) -> Unit | None:
             fields={"location.grid": [fault]},
             remedy="Give a grid of the pack, or the address in words.",
         )
+    domain.check_territory(work.jurisdiction.unit(place.grid), "location.grid")
     return work.jurisdiction.unit(place.grid)
 
 
@@ -57,7 +61,7 @@ def _register(command: commands.RegisterDemand, asker: commands.Asker, unit: Uni
     twin = None if same is None else repository.open_twin(work.db, same, now - domain.DUPLICATE_WINDOW)
     matter_id = work.new_id() if twin is None else twin.matter_id
     sealed = work.at_hand.sealer.seal(
-        {"name": asker.name, "phone": asker.phone, "mail": asker.mail, "tracking_code": code}
+        {"name": asker.name, "phone": asker.phone, "mail": (asker.mail or "").strip() or None, "tracking_code": code}
     )
     serial = repository.add_demand(
         work.db,
@@ -162,7 +166,10 @@ def _already(known: Any, work: UnitOfWork) -> Reply:
             "matter_id": known.matter_id,
             "number": domain.number_of("D", known.registered_at, known.serial, zone),
             "matter_number": domain.number_of("M", row.opened_at, row.serial, zone),
-            "tracking_code": work.at_hand.sealer.open(known.sealed_asker)["tracking_code"],
+            # An outside id can be guessed: the code, and with it the demand, is given again only to who registered it.
+            "tracking_code": work.at_hand.sealer.open(known.sealed_asker)["tracking_code"]
+            if known.registered_by == work.actor.id
+            else None,
             "unit": row.unit,
             "located": row.unit is not None,
             "joined": row.demands > 1,
@@ -212,7 +219,8 @@ def import_demands(command: commands.ImportDemands, work: UnitOfWork) -> Reply:
 def supplement_demand(command: commands.SupplementDemand, work: UnitOfWork) -> Reply:
     """Add words to a demand. Raises NotFound, Conflict (closed)."""
     found = repository.demand_by_code(work.db, _digest(command.tracking_code))
-    domain.check_open(repository.matter(work.db, found.matter_id).standing, "adding to it")
+    domain.check_open(repository.matter(work.db, found.matter_id, lock=True).standing, "adding to it")
+    domain.check_standing(repository.demand(work.db, found.demand_id).withdrawn_at)
     repository.add_supplement(
         work.db, supplement_id=work.new_id(), demand_id=found.demand_id, text=command.text, added_at=work.now
     )
@@ -224,9 +232,8 @@ def withdraw_demand(command: commands.WithdrawDemand, work: UnitOfWork) -> Reply
     """Take a demand back. Raises NotFound, Conflict (closed, or withdrawn before)."""
     found = repository.demand_by_code(work.db, _digest(command.tracking_code))
     domain.check_open(repository.matter(work.db, found.matter_id, lock=True).standing, "withdrawing")
-    if found.withdrawn_at is not None:
-        message = "The demand was withdrawn before."
-        raise Conflict(message, code="already-withdrawn", where="tracking_code", remedy="Nothing more is needed.")
+    # Read again under the lock: a twin of this request may have been first.
+    domain.check_standing(repository.demand(work.db, found.demand_id).withdrawn_at)
     left = repository.withdraw(work.db, found.demand_id, work.now)
     work.emit(
         intake.DemandWithdrawn(
@@ -237,7 +244,7 @@ def withdraw_demand(command: commands.WithdrawDemand, work: UnitOfWork) -> Reply
 
 
 def locate_matter(command: commands.LocateMatter, work: UnitOfWork) -> Reply:
-    """Put an unlocated matter into its grid. Raises NotFound, Forbidden, Conflict (located before)."""
+    """Put an unlocated matter into its grid. Raises NotFound, Forbidden, Invalid, Conflict (located before)."""
     row = repository.matter(work.db, command.matter, lock=True)
     work.check_version(row.version)
     if row.unit is not None:
@@ -246,6 +253,7 @@ def locate_matter(command: commands.LocateMatter, work: UnitOfWork) -> Reply:
     domain.check_open(row.standing, "locating it")
     unit = work.jurisdiction.unit(command.unit)
     work.require_scope(unit.id)
+    domain.check_territory(unit, "unit")
     repository.locate(work.db, command.matter, unit.id)
     work.emit(intake.MatterLocated(matter_id=command.matter, unit=unit.id, located_by=work.actor.id))
     return Reply(body={"matter_id": command.matter, "unit": unit.id}, version=row.version + 1)

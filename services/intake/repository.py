@@ -98,13 +98,19 @@ def locate(db: Connection, matter_id: str, unit: str) -> None:
 
 
 def withdraw(db: Connection, demand_id: str, at: datetime) -> int:
-    """Mark a demand withdrawn; returns how many of its matter's demands still stand."""
+    """Mark a demand withdrawn; returns how many of its matter's demands still stand.
+
+    A matter without any takes in no duplicates from this moment on, though dispatch has yet to hear of it: whoever
+    joined it would be withdrawn with it.
+    """
     matter_id: str = db.execute(
         update(demands).where(demands.c.demand_id == demand_id).values(withdrawn_at=at).returning(demands.c.matter_id)
     ).scalar_one()
     left: int = db.execute(
         select(func.count()).where(demands.c.matter_id == matter_id, demands.c.withdrawn_at.is_(None))
     ).scalar_one()
+    if left == 0:
+        db.execute(update(matters).where(matters.c.matter_id == matter_id).values(text_fingerprint=None))
     return left
 
 
