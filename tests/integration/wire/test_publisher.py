@@ -88,9 +88,7 @@ def test_a_full_queue_that_rejects_is_a_refusal_of_exactly_those_messages(broker
     assert len(answers.refused) >= 6
     assert "m99" in answers.confirmed
     assert set(answers.refused) | set(answers.confirmed) == {f"m{number}" for number in (*range(10), 99)}
-    assert sorted(_bodies(channel, "full")) == sorted(
-        m[1:].encode() for m in answers.confirmed if m != "m99"
-    )
+    assert sorted(_bodies(channel, "full")) == sorted(m[1:].encode() for m in answers.confirmed if m != "m99")
 
 
 def test_a_connection_killed_in_mid_window_leaves_the_rest_unanswered(rabbitmq, broker):

@@ -330,9 +330,7 @@ def test_wrong_methods(town, service):
 
 
 @pytest.mark.parametrize("service", SERVICES)
-@pytest.mark.parametrize(
-    "path", ["/nowhere", "/api/v1/", "/api/v2/demands", "/api/v1/matters/", "/%00", "/..%2f"]
-)
+@pytest.mark.parametrize("path", ["/nowhere", "/api/v1/", "/api/v2/demands", "/api/v1/matters/", "/%00", "/..%2f"])
 def test_no_such_address(town, service, path):
     answer = town.send(service, "GET", path)
     assert not complaints(answer, statuses=(404,))
