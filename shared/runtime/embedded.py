@@ -1,78 +1,65 @@
-"""All services in one process, with no broker: the same nameko classes as in full mode, without the queue.
+"""All services in one process, without a broker: the same nameko classes, their queues left out, the loopback inside.
 
-The loopback relay hands each event straight to those who hear it, and due work is scanned as everywhere. Killed at any
-instant and started again, nothing is lost or done twice. `shared.runtime.green` must have been imported first of all.
+`shared.runtime.green` must have been imported first of all.
 """
 
 from __future__ import annotations
 
 import logging
-import signal
-from collections.abc import Callable, Mapping
-from types import FrameType
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import eventlet
-from nameko.containers import ServiceContainer
 from nameko.extensions import ENTRYPOINT_EXTENSIONS_ATTR
 
-from shared.contracts.topology import SERVICES
 from shared.ledger.errors import HandlerFailed, Transient
-from shared.ledger.migrate import migrate
+from shared.runtime import containers
 from shared.runtime.application import Application
-from shared.runtime.entrypoints import DUE_INTERVAL, ReliableConsumer
+from shared.runtime.entrypoints import ReliableConsumer
 from shared.runtime.health import Health
 from shared.runtime.loopback import LoopbackRelay
-from shared.runtime.queues import RUNNING
 from shared.runtime.running import RunningService
 from shared.runtime.settings import Settings
 from shared.runtime.setup import gatekeeper_of
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks into the outboxes, and at whether the process was told to stop.
-_RELAY_EVERY_S, _LOOK_EVERY_S = 0.2, 0.1
-#: Seconds that a clean stop may take.
-_STOP_WITHIN_S = 8.0
+#: Seconds between two looks into the outboxes.
+_RELAY_EVERY_S = 0.2
 
 
 def serve(
     applications: Mapping[str, Application],
-    service_classes: Mapping[str, type[Any]],
+    classes: Mapping[str, type[Any]],
     settings: Settings,
     *,
-    serving: Callable[[], None] = lambda: None,
+    order: Sequence[str],
+    ready: Callable[[], None],
 ) -> int:
-    """Serve until SIGINT or SIGTERM; 0 after a clean stop, 1 when a part died. `serving` is called once all listen.
-
-    Raises OSError when a port is taken, Misconfigured when a database cannot be brought up to date.
-    """
-    told: list[int] = []
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        told.append(number)  # only a note: this runs in the middle of any green thread
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, note)
-    for application in applications.values():
-        migrate(application.at_hand.engine, application.definition)
-    containers = [
-        _container(application, service_classes[name], settings) for name, application in applications.items()
+    """Serve migrated applications by name until a signal comes; returns the exit code. `ready` hears when it serves."""
+    told = containers.listen_for_signals()
+    serving = [
+        containers.container_of(
+            without_queue(classes[name]),
+            _running(applications[name], settings),
+            settings,
+            port=settings.port_for(name, tuple(order)),
+        )
+        for name in applications
     ]
-    for container in containers:
+    for container in serving:
         container.start()
     relay = eventlet.spawn(_relay_on, LoopbackRelay(applications))
-    watched = [relay, *(eventlet.spawn(container.wait) for container in containers)]
-    serving()
-    code = _until_told_or_dead(watched, told)
+    ready()
+    code = containers.until_told_or_dead(serving, told, relay)
     relay.kill()
-    _stop(containers)
+    containers.stop(serving)
     for application in applications.values():
         application.at_hand.engine.dispose()
     return code
 
 
-def _container(application: Application, service_class: type[Any], settings: Settings) -> ServiceContainer:
+def _running(application: Application, settings: Settings) -> RunningService:
     running = RunningService(
         application=application,
         gatekeeper=gatekeeper_of(settings, application.at_hand.clock),
@@ -80,21 +67,13 @@ def _container(application: Application, service_class: type[Any], settings: Set
         broker_url="",
     )
     running.prepared.set()
-    return ServiceContainer(
-        without_queue(service_class),
-        {
-            "max_workers": settings.workers,
-            "WEB_SERVER_ADDRESS": f"{settings.host}:{settings.port_for(application.name, SERVICES)}",
-            DUE_INTERVAL: settings.due_interval,
-            RUNNING: running,
-        },
-    )
+    return running
 
 
 def without_queue(service_class: type[Any]) -> type[Any]:
     """The same service class, whose methods that read queues read none; nothing then connects to a broker."""
 
-    def mute(_self: Any, _raw: bytes) -> None:
+    def mute(_self: Any, _raws: Sequence[bytes]) -> None:
         """Reads nothing here: the loopback relay delivers."""
 
     muted = {
@@ -113,25 +92,3 @@ def _relay_on(relay: LoopbackRelay) -> None:
         except (Transient, HandlerFailed) as error:
             log.warning("delivery has to wait", extra={"error": str(error)})
         eventlet.sleep(_RELAY_EVERY_S)
-
-
-def _until_told_or_dead(watched: list[Any], told: list[int]) -> int:
-    while not told:
-        for thread in watched:
-            if thread.dead:
-                try:
-                    thread.wait()
-                except Exception as error:  # whatever killed it: log it, end with 1
-                    log.critical("a part of the suite died", exc_info=error)
-                return 1
-        eventlet.sleep(_LOOK_EVERY_S)
-    return 0
-
-
-def _stop(containers: list[ServiceContainer]) -> None:
-    try:
-        with eventlet.Timeout(_STOP_WITHIN_S):
-            for stopping in [eventlet.spawn(container.stop) for container in containers]:
-                stopping.wait()
-    except eventlet.Timeout:
-        log.warning("work under way was dropped; nothing of it was stored", extra={"after_s": _STOP_WITHIN_S})
