@@ -26,6 +26,8 @@ class MatterFilter:
     state: str | None = None
     response_class: str | None = None
     band: str | None = None
+    #: Whether private matters are shown too.
+    private: bool = False
 
 
 def matters_by_due(
@@ -45,6 +47,8 @@ def matters_by_due(
         query = query.where(matters.c.response_class == which.response_class)
     if which.band is not None:
         query = query.where(_in_band(which.band, now))
+    if not which.private:
+        query = query.where(matters.c.private.is_(False))
     if after is not None:
         due_at, matter_id = after
         query = query.where(or_(matters.c.due_at > due_at, and_(matters.c.due_at == due_at, matters.c.id > matter_id)))
@@ -65,9 +69,16 @@ def _in_band(band: str, now: datetime) -> ColumnElement[bool]:
 
 
 def calls(
-    db: Connection, *, department: str | None, scope: str | None, open_only: bool, after: str | None, limit: int
+    db: Connection,
+    *,
+    department: str | None,
+    scope: str | None,
+    private: bool,
+    open_only: bool,
+    after: str | None,
+    limit: int,
 ) -> Sequence[Row[Any]]:
-    """Whistle calls of a department, or about matters that a unit may see, newest last."""
+    """Whistle calls of a department, or about matters that a unit may see, newest last; `private`: those too."""
     query: Select[Any] = (
         select(whistles, matters.c.number, matters.c.response_class, matters.c.located_unit, matters.c.state)
         .join(matters, matters.c.id == whistles.c.matter_id)
@@ -82,6 +93,8 @@ def calls(
         query = query.join(matter_scopes, matter_scopes.c.matter_id == matters.c.id).where(
             matter_scopes.c.unit == scope
         )
+    if not private:
+        query = query.where(matters.c.private.is_(False))
     if open_only:
         query = query.where(whistles.c.ended_at.is_(None))
     if after is not None:

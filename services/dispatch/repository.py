@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, case, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.dispatch.domain.clocks import SlaClock, Status, Step
@@ -179,13 +179,18 @@ def next_clock_step(db: Connection) -> datetime | None:
 
 
 def begin_pause(db: Connection, **values: Any) -> None:
-    """Keep an approved suspension."""
-    db.execute(insert(pauses).values(ended_at=None, **values))
+    """Keep an approved suspension; one that ended in the very instant in which this one begins took no time."""
+    dialect = postgresql if db.dialect.name == "postgresql" else sqlite
+    fresh = {"ended_at": None, **values}
+    key = [pauses.c.matter_id, pauses.c.begun_at]
+    db.execute(dialect.insert(pauses).values(**fresh).on_conflict_do_update(index_elements=key, set_=fresh))
 
 
 def end_pause(db: Connection, matter_id: str, at: datetime) -> None:
-    """End the suspension that runs."""
-    db.execute(update(pauses).where(pauses.c.matter_id == matter_id, pauses.c.ended_at.is_(None)).values(ended_at=at))
+    """End the suspension that runs; never before it began, though another machine's clock may be behind."""
+    ended = case((pauses.c.begun_at > at, pauses.c.begun_at), else_=bindparam("at", at, type_=pauses.c.ended_at.type))
+    running = (pauses.c.matter_id == matter_id, pauses.c.ended_at.is_(None))
+    db.execute(update(pauses).where(*running).values(ended_at=ended))
 
 
 def pauses_of(db: Connection, matter_id: str) -> Sequence[Row[Any]]:

@@ -89,7 +89,8 @@ def answer_whistle(command: commands.AnswerWhistle, work: UnitOfWork) -> Reply:
         dispatch.WhistleAnswered(
             whistle_id=call.id, matter_id=case.matter.id, department=seat.department, answer=command.answer,
             note=command.note, late=late, answered_by=case.actor,
-            report_in_seconds=(case.now - call.blown_at).total_seconds() if first else None,
+            # Another machine's clock may be behind the one that blew the whistle.
+            report_in_seconds=max(0.0, (case.now - call.blown_at).total_seconds()) if first else None,
         )
     )  # fmt: skip
     case.note(

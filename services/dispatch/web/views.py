@@ -1,7 +1,8 @@
 """What dispatch shows: one matter, lists of matters by next due time, whistle calls.
 
-A desk sees what lies in its territory; a private matter only its handlers and those above them; a department only what
-it was whistled for. It must never show a department who asked: no asker kind, no channel, none of the asker's words.
+A desk sees what lies in its territory; a private matter only its handlers and those above them, not those who merely
+read there; a department only what it was whistled for. It must never show a department who asked: no asker kind, no
+channel, none of the asker's words.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ def matter(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any]
             raise unknown(matter_id)
         return _for_department(work, found)
     if found is None or not repository.sees(work.db, matter_id, work.actor.unit or ""):
+        raise unknown(matter_id)
+    if found.private and not _handles(work):
         raise unknown(matter_id)
     return _summary(work, found) | {
         "text": found.text,
@@ -85,6 +88,7 @@ def matters(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any
         state=_one_of(parameters, "state", [state.value for state in State]),
         response_class=_one_of(parameters, "class", list(work.jurisdiction.policy.classes)),
         band=_one_of(parameters, "band", [band.value for band in Band]),
+        private=_handles(work),
     )
     limit = limit_of(parameters)
     rows = lists.matters_by_due(work.db, which, work.now, _matter_cursor(parameters), limit + 1)
@@ -107,6 +111,7 @@ def whistles(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, An
     limit = limit_of(parameters)
     rows = lists.calls(
         work.db, department=department, scope=None if own else work.actor.unit or "",
+        private=own is not None or _handles(work),
         open_only=_one_of(parameters, "open", ["true", "false"]) == "true", after=parameters.get("cursor") or None,
         limit=limit + 1,
     )  # fmt: skip
@@ -131,6 +136,11 @@ def _reads_for_department(work: UnitOfWork) -> bool:
     raise Forbidden(
         f"{work.actor.id} may not read matters.", code="not-permitted", remedy="Ask someone whose role allows it."
     )
+
+
+def _handles(work: UnitOfWork) -> bool:
+    """Whether the actor takes part in handling and may therefore see private matters (A2)."""
+    return work.actor.may("handle-matter") or work.actor.may("verify-matter")
 
 
 def _summary(work: UnitOfWork, one: Matter) -> dict[str, Any]:
