@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
+from shared.jurisdiction import DEPARTMENT, Jurisdiction
 from shared.kernel.errors import Conflict, Forbidden, IllegalTransition, Refusal
 
 
@@ -167,6 +168,18 @@ _PARTY_KINDS = (
 def party_kind(roles: Collection[str]) -> str:
     """As whom somebody with these roles speaks on the platform."""
     return next((kind for role, kind in _PARTY_KINDS if role in roles), "unit")
+
+
+def speaks_for(pack: Jurisdiction, person: str, unit: str | None) -> tuple[str, ...]:
+    """The names under which somebody may be a party: own id, own unit and those above it.
+
+    A department is beside the ladder: what its street or district is invited to, it is not.
+    """
+    found = pack.units.get(unit or "")
+    if found is None:
+        return (person,)
+    above = (found,) if found.level == DEPARTMENT else pack.path(found.id)
+    return (person, *(one.id for one in above))
 
 
 def check_party(*, resident: bool, invited: bool, in_scope: bool) -> None:

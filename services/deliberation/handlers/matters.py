@@ -13,7 +13,8 @@ from shared.ledger.unit_of_work import UnitOfWork
 
 #: Characters of a demand's text that are kept to recognise the matter.
 TITLE_LENGTH = 60
-_REASON_LIMIT = 4_000
+#: Never the asker's own words: every resident may read a topic.
+_WITHDRAWN = "事项已撤诉，议题终止。The matter was withdrawn."
 
 
 def on_matter_opened(event: intake.MatterOpened, work: UnitOfWork) -> None:
@@ -56,5 +57,4 @@ def on_matter_withdrawn(event: dispatch.MatterWithdrawn, work: UnitOfWork) -> No
     if ballot is not None:
         ballot_box.close(work.db, ballot.id, closed_at=work.now, closed_by=work.actor.id)
     state = domain.next_state(TopicState(topic.state), Step.DROP)
-    reason = f"事项已撤诉，议题终止。The matter was withdrawn: {event.reason}"[:_REASON_LIMIT]
-    resolutions.end_without(topic, state, reason, work)
+    resolutions.end_without(topic, state, _WITHDRAWN, work)

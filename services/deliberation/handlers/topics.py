@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.deliberation import commands, domain, repository
 from services.deliberation.domain import Step, TopicState
 from shared.contracts import deliberation
+from shared.jurisdiction import DEPARTMENT
 from shared.kernel.errors import Conflict, Forbidden
 from shared.ledger.unit_of_work import UnitOfWork
 from shared.runtime.definition import Reply
@@ -76,13 +77,13 @@ def give_opinion(command: commands.GiveOpinion, work: UnitOfWork) -> Reply:
 
 def _is_invited(topic_id: str, work: UnitOfWork) -> bool:
     """Whether the actor, the actor's unit or a unit above it is a party."""
-    pack, unit = work.jurisdiction, work.actor.unit
-    own = {work.actor.id}
-    if unit is not None and unit in pack.units:
-        own |= {one.id for one in pack.path(unit)}
+    own = domain.speaks_for(work.jurisdiction, work.actor.id, work.actor.unit)
     return any(row.party in own for row in repository.parties_of(work.db, topic_id))
 
 
 def _works_there(host: str, work: UnitOfWork) -> bool:
     pack, unit = work.jurisdiction, work.actor.unit
-    return unit is not None and unit in pack.units and (pack.is_within(unit, host) or pack.is_within(host, unit))
+    found = pack.units.get(unit or "")
+    if found is None or found.level == DEPARTMENT:  # a department takes part where it is invited
+        return False
+    return pack.is_within(found.id, host) or pack.is_within(host, found.id)

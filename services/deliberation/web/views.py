@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from services.deliberation import ballot_box, repository
-from services.deliberation.domain import TopicState, allowed
+from services.deliberation.domain import TopicState, allowed, speaks_for
 from services.deliberation.handlers.ballots import receipt_digest
 from shared.kernel.actor import ANONYMOUS
 from shared.kernel.clock import rfc3339
@@ -27,7 +27,7 @@ def topics(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any]
         raise Invalid(fault, fields={"state": [fault]}, remedy=f"Use one of: {', '.join(TopicState)}.")
     limit = limit_of(parameters)
     rows = repository.list_topics(
-        work.db, units=_units_seen(work), party=_party_ids(work), matter_id=parameters.get("matter"), state=state,
+        work.db, units=_units_seen(work), party=_speaks_for(work), matter_id=parameters.get("matter"), state=state,
         before=parameters.get("cursor"), limit=limit + 1,
     )  # fmt: skip
     items = [_head(row, work) for row in rows[:limit]]
@@ -98,17 +98,15 @@ def _units_seen(work: UnitOfWork) -> list[str] | None:
     return below + [one.id for one in pack.ladder(unit)[1:]]
 
 
-def _party_ids(work: UnitOfWork) -> list[str]:
-    """The names under which the actor may be a party: own id, own unit and those above it."""
-    pack, unit = work.jurisdiction, work.actor.unit
-    return [work.actor.id, *([one.id for one in pack.path(unit)] if unit is not None and unit in pack.units else [])]
+def _speaks_for(work: UnitOfWork) -> tuple[str, ...]:
+    return speaks_for(work.jurisdiction, work.actor.id, work.actor.unit)
 
 
 def _visible(topic_id: str, work: UnitOfWork) -> Row[Any]:
     row = repository.topic(work.db, topic_id)
     units = _units_seen(work)
     invited = {one.party for one in repository.parties_of(work.db, topic_id)}
-    if units is None or row.host_unit in units or not invited.isdisjoint(_party_ids(work)):
+    if units is None or row.host_unit in units or not invited.isdisjoint(_speaks_for(work)):
         return row
     message = f"There is no topic {topic_id}."
     raise NotFound(message, code="unknown-topic", where="topic", remedy="Check the id.")
