@@ -92,15 +92,17 @@ def concerns(*, news_at: datetime, registered_at: datetime, joined: bool) -> boo
     return not joined or news_at >= registered_at
 
 
-#: Signs of an address that stay readable at its ends.
-_HEAD, _TAIL = 3, 4
+#: Signs of a mobile number that stay readable at its ends, and of how long an address they are.
+_HEAD, _TAIL, _LONG = 3, 4, 11
+#: Of a shorter one (a landline) only the last signs: seven of eight digits would be no mask.
+_SHORT, _SHORT_TAIL = 8, 2
 
 
 def masked(address: str) -> str:
-    """An address as a desk may see it: 138****5678, z***@example.org."""
+    """An address as a desk may see it: 138****5678, ****34, z***@example.org."""
     name, at, domain = address.rpartition("@")
     if at:
         return f"{name[:1]}***@{domain}"
-    if len(address) <= _HEAD + _TAIL:
-        return "*" * len(address)
-    return f"{address[:_HEAD]}****{address[-_TAIL:]}"
+    if len(address) >= _LONG:
+        return f"{address[:_HEAD]}****{address[-_TAIL:]}"
+    return "*" * len(address) if len(address) < _SHORT else f"****{address[-_SHORT_TAIL:]}"

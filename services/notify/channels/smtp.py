@@ -136,7 +136,7 @@ class SmtpNotifier:
         domain = self._server.sender.rpartition("@")[2]
         try:
             mail["From"] = Address(message.sender, addr_spec=self._server.sender)
-            mail["To"] = Address(message.name or "", addr_spec=message.address)
+            mail["To"] = Address(" ".join((message.name or "").split()), addr_spec=message.address)
             mail["Subject"] = " ".join(message.subject.split())
         except (MessageError, ValueError, IndexError) as error:  # the parser's ways to say that this is no address
             message_text = "the address is not a mail address"

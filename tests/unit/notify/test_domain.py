@@ -56,6 +56,8 @@ def test_the_first_asker_hears_everything_and_a_later_one_what_comes_after(news_
         ("13812345678", "138****5678"),
         ("zhang.san@example.org", "z***@example.org"),
         ("12345", "*****"),
+        ("65004321", "****21"),
+        ("010-650043", "****43"),
         ("@example.org", "***@example.org"),
     ],
 )
