@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from shared.jurisdiction import DEPARTMENT, Unit
 from shared.kernel.actor import Actor
 from shared.kernel.errors import Conflict, Invalid
-from shared.kernel.text import fingerprint
+from shared.kernel.text import fingerprint, squeeze
 
 #: A resident's clock may be a little ahead of ours.
 CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -71,12 +71,22 @@ class Sameness:
     place_key: str
 
 
-def sameness(text: str, unit: str | None, address: str | None, *, private: bool) -> Sameness | None:
-    """The key under which exact duplicates meet; None when the demand may not be joined with others."""
-    if private:
+def sameness(
+    text: str, unit: str | None, address: str | None, spot: tuple[float, float] | None, *, private: bool
+) -> Sameness | None:
+    """The key under which exact duplicates meet; None when the demand may not be joined with others.
+
+    A grid has hundreds of households: the same words about another building, or another spot on the map, are about
+    another thing. `spot`: degrees east and north. Who gives no place at all is met by words alone; a text without any words is like no other.
+    """
+    if private or not squeeze(text):
         return None
-    place = f"unit:{unit}" if unit else f"address:{fingerprint(address)}" if address else "nowhere"
-    return Sameness(text_fingerprint=fingerprint(text), place_key=place)
+    parts = [f"unit:{unit}"] if unit else []
+    if address:
+        parts.append(f"address:{fingerprint(address)}")
+    if spot is not None:
+        parts.append(f"at:{spot[0]:.4f},{spot[1]:.4f}")  # some ten metres
+    return Sameness(text_fingerprint=fingerprint(text), place_key="|".join(parts) or "nowhere")
 
 
 def number_of(prefix: str, registered_at: datetime, serial: int, timezone: str) -> str:

@@ -57,7 +57,9 @@ def _register(command: commands.RegisterDemand, asker: commands.Asker, unit: Uni
     demand_id = work.new_id()
     code = work.at_hand.ids.code()
     unit_id = None if unit is None else unit.id
-    same = domain.sameness(command.text, unit_id, command.location.address, private=command.private)
+    place = command.location
+    spot = None if place.longitude is None or place.latitude is None else (place.longitude, place.latitude)
+    same = domain.sameness(command.text, unit_id, place.address, spot, private=command.private)
     twin = None if same is None else repository.open_twin(work.db, same, now - domain.DUPLICATE_WINDOW)
     matter_id = work.new_id() if twin is None else twin.matter_id
     sealed = work.at_hand.sealer.seal(

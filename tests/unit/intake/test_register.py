@@ -73,6 +73,9 @@ def test_the_same_words_about_the_same_place_join(suite, worker, emitted, text):
     [
         {"text": "光华东里1号楼四层楼道灯不亮，老人上下楼不方便。"},
         {"location": {"address": "建国门6号楼"}},
+        # another building of the same grid
+        {"location": {"address": "光华东里2号楼"}},
+        {"location": {"address": "光华东里1号楼", "longitude": 116.4551, "latitude": 39.9121}},
         {"private": True},
     ],
 )
@@ -80,6 +83,17 @@ def test_other_words_other_place_or_private_do_not_join(suite, worker, changes):
     first = suite.execute(COMMAND, demand(), worker).body
     second = suite.execute(COMMAND, demand() | changes, worker).body
     assert second["matter_id"] != first["matter_id"]
+
+
+def test_texts_without_words_are_like_no_other(suite, worker):
+    first = suite.execute(COMMAND, demand(text="？？？"), worker).body
+    assert suite.execute(COMMAND, demand(text="！！"), worker).body["matter_id"] != first["matter_id"]
+
+
+def test_two_spots_on_the_map_are_two_things(suite, worker):
+    places = [{"longitude": 116.4551, "latitude": 39.9121}, {"longitude": 116.4651, "latitude": 39.9121}]
+    one, two, again = (suite.execute(COMMAND, demand(location=place), worker).body for place in [*places, places[0]])
+    assert one["matter_id"] == again["matter_id"] != two["matter_id"]
 
 
 def test_nothing_joins_a_private_matter(suite, worker):
