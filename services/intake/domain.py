@@ -77,7 +77,8 @@ def sameness(
     """The key under which exact duplicates meet; None when the demand may not be joined with others.
 
     A grid has hundreds of households: the same words about another building, or another spot on the map, are about
-    another thing. `spot`: degrees east and north. Who gives no place at all is met by words alone; a text without any words is like no other.
+    another thing. Who gives no place at all is met by words alone; a text without any words is like no other.
+    `spot`: degrees east and north.
     """
     if private or not squeeze(text):
         return None
