@@ -1,6 +1,7 @@
 """Which installation a command is about: the one that the GRIDWHISTLE_* variables describe, or a folder's.
 
-A folder is that of a demo. With neither, the demo's usual folder is taken when it is there, and that is said aloud.
+A folder is that of a demo, or of a suite that `gridwhistle up --with-servers` started. With neither, the usual folders
+are looked into, the suite's first, and which one was taken is said aloud.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import click
 
 from deploy.launcher import services
 from deploy.launcher.demo import folder as demo
+from deploy.launcher.installation import noted_settings
 from shared.contracts.topology import SERVICES
 from shared.kernel.errors import Misconfigured
 from shared.ledger.engines import open_engine
@@ -20,14 +22,14 @@ from shared.runtime.application import Application
 from shared.runtime.settings import Settings, read
 from shared.runtime.setup import application_of
 
-#: Where `gridwhistle demo` keeps its files unless told otherwise.
-USUAL_DEMO = Path("var/demo")
+#: Where `gridwhistle demo` and `gridwhistle up --with-servers` keep their files unless told otherwise.
+USUAL_DEMO, USUAL_SUITE = Path("var/demo"), Path("var/suite")
 
 #: The option that commands share.
 data_dir_option = click.option(
     "--data-dir",
     type=click.Path(file_okay=False, path_type=Path),
-    help=f"Folder of a demo; else GRIDWHISTLE_* variables, else {USUAL_DEMO}.",
+    help=f"Folder of a demo or suite; else GRIDWHISTLE_* variables, else {USUAL_SUITE} or {USUAL_DEMO}.",
 )
 #: So do these commands say which database they look into.
 service_option = click.option(
@@ -38,21 +40,28 @@ service_option = click.option(
 def settings_at_hand(data_dir: Path | None) -> Settings:
     """The settings of the installation meant. Raises Misconfigured."""
     if data_dir is not None:
-        found = demo.found(data_dir)
+        found = _in_folder(data_dir)
         if found is None:
-            message = f"{data_dir} holds no demo; for another installation set the GRIDWHISTLE_* variables"
+            message = f"{data_dir} holds no demo and no suite; for another installation set the GRIDWHISTLE_* variables"
             raise Misconfigured(message)
-        return found.settings()
-    if not any(name.startswith("GRIDWHISTLE_") for name in os.environ):
-        found = demo.found(USUAL_DEMO)
+        return found
+    if any(name.startswith("GRIDWHISTLE_") for name in os.environ):
+        return read()
+    for folder in (USUAL_SUITE, USUAL_DEMO):
+        found = _in_folder(folder)
         if found is not None:
-            click.echo(f"(installation: the demo in {USUAL_DEMO})", err=True)
-            return found.settings()
-        message = (
-            f"which installation? Set the GRIDWHISTLE_* variables, or give --data-dir; there is no demo in {USUAL_DEMO}"
-        )
-        raise Misconfigured(message)
-    return read()
+            click.echo(f"(installation: {folder})", err=True)
+            return found
+    message = (
+        "which installation? Set the GRIDWHISTLE_* variables or give --data-dir; "
+        f"{USUAL_SUITE} and {USUAL_DEMO} hold none"
+    )
+    raise Misconfigured(message)
+
+
+def _in_folder(folder: Path) -> Settings | None:
+    found = demo.found(folder)
+    return found.settings() if found is not None else noted_settings(folder)
 
 
 def application_at_hand(name: str, settings: Settings) -> Application:

@@ -13,11 +13,12 @@ from pathlib import Path
 
 from shared import jurisdiction as packs
 from shared.kernel.sealing import new_key_text
-from shared.runtime.settings import Settings
+from shared.runtime.settings import Settings, read
 
 #: The packs that ship with the project.
 PACKS = Path(__file__).parents[1] / "jurisdictions"
 _SECRETS = "secrets.json"
+_SETTINGS = "settings.json"
 
 
 def pack_folder(name_or_path: str) -> Path:
@@ -39,6 +40,21 @@ def trial_secrets(folder: Path) -> dict[str, str]:
         path.write_text(json.dumps(made), encoding="ascii")
     found: dict[str, str] = json.loads(path.read_text(encoding="ascii"))
     return found
+
+
+def note_settings(settings: Settings) -> None:
+    """Write down how the suite in `settings.data_dir` is set up, so that commands beside it find its databases."""
+    path = settings.data_dir / _SETTINGS
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(settings.environment()), encoding="utf-8")
+
+
+def noted_settings(folder: Path) -> Settings | None:
+    """The settings that `note_settings` wrote into the folder; None when there are none. Raises Misconfigured."""
+    path = folder / _SETTINGS
+    if not path.is_file():
+        return None
+    return read(json.loads(path.read_text(encoding="utf-8")))
 
 
 def trial_settings(folder: Path, pack: str, *, port_base: int = 8700, host: str = "127.0.0.1") -> Settings:

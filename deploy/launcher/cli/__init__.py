@@ -14,8 +14,10 @@ from importlib import import_module
 from typing import Any
 
 import click
+from sqlalchemy.exc import OperationalError
 
 from shared.kernel.errors import Misconfigured, Refusal
+from shared.ledger.errors import Transient
 
 #: command -> (module under deploy.launcher.cli, one line of help).
 _COMMANDS: dict[str, tuple[str, str]] = {
@@ -82,6 +84,9 @@ def main(arguments: list[str] | None = None) -> None:
         _complain(refusal.code, refusal.what, refusal.remedy)
     except Misconfigured as error:
         _complain("misconfigured", str(error), None)
+    except (Transient, OperationalError) as error:
+        reason = str(error.orig if isinstance(error, OperationalError) else error).strip().splitlines()[0]
+        _complain("database-away", f"the database does not answer: {reason}", "Start it (or the suite), and try again.")
     else:
         sys.exit(result if isinstance(result, int) else 0)
 

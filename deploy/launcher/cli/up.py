@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from deploy.launcher.installation import trial_settings
+from deploy.launcher.installation import note_settings, trial_settings
 from deploy.launcher.suite import with_public_url
 from deploy.launcher.supervisor import Supervisor
 from deploy.servers import PrivatePostgreSQL, PrivateRabbitMQ, ServerError
@@ -70,6 +70,8 @@ def command(
         if clock_file is not None:
             settings = replace(settings, clock_file=clock_file.resolve())
         settings = with_public_url(replace(settings, data_dir=settings.data_dir.resolve()), SERVICES)
+        if with_servers:
+            note_settings(settings)
         return Supervisor(settings=settings, replicas=replicas, say=click.echo).run()
 
 

@@ -106,16 +106,17 @@ def figures(report: Mapping[str, Any]) -> Group:
 
 
 def _breakdown(one: Mapping[str, Any]) -> Table:
-    shown = Table(title_justify="left", box=box.SIMPLE_HEAD)
-    shown.add_column(_label(one["label"]))
+    # Chinese above English, so that seven columns stand in a window of eighty.
+    shown = Table(title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    shown.add_column(_label(one["label"], between="\n"), no_wrap=True)
     counts = ("opened", "closed", "open", "escalated", "whistled")
     for count in counts:
-        shown.add_column(_both(f"demo.{count}"), justify="right")
-    shown.add_column(_both("demo.on_time"), justify="right")
+        shown.add_column(_both(f"demo.{count}", between="\n"), justify="right", no_wrap=True)
+    shown.add_column(_both("demo.on_time", between="\n"), justify="right", no_wrap=True)
     for row in one["rows"]:
         on_time = row["on_time"]
         share = "-" if on_time["percent"] is None else f"{on_time['percent']}%"
-        sample = f"({on_time['numerator']}/{on_time['denominator']})"
+        sample = f"{on_time['numerator']}/{on_time['denominator']}"
         shown.add_row(_label(row["label"]), *(str(row[count]) for count in counts), f"{share} {sample}")
     return shown
 
@@ -128,13 +129,13 @@ def _value(figure: Mapping[str, Any]) -> str:
     return f"{figure['percent']}% ({figure['numerator']}/{figure['denominator']})"
 
 
-def _label(label: Mapping[str, str]) -> str:
-    return f"{escape(label['zh'])} [dim]{escape(label['en'])}[/]"
+def _label(label: Mapping[str, str], *, between: str = " ") -> str:
+    return f"{escape(label['zh'])}{between}[dim]{escape(label['en'])}[/]"
 
 
-def _both(key: str, **values: object) -> str:
+def _both(key: str, *, between: str = " ", **values: object) -> str:
     english = say(key, locale="en", **values)
-    return f"{escape(say(key, locale='zh_CN', **values))} [dim]{escape(english)}[/]"
+    return f"{escape(say(key, locale='zh_CN', **values))}{between}[dim]{escape(english)}[/]"
 
 
 # -- the matter and the addresses ----------------------------------------------------------------------------------
