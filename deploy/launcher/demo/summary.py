@@ -107,7 +107,7 @@ def figures(report: Mapping[str, Any]) -> Group:
 
 def _breakdown(one: Mapping[str, Any]) -> Table:
     # Chinese above English, so that seven columns stand in a window of eighty.
-    shown = Table(title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    shown = Table(title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     shown.add_column(_label(one["label"], between="\n"), no_wrap=True)
     counts = ("opened", "closed", "open", "escalated", "whistled")
     for count in counts:
