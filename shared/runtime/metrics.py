@@ -5,6 +5,7 @@ One prefix, a `service` label, base units, no grid or matter id as a label. All 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -23,6 +24,8 @@ _LAG_SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 #: Share of an SLA clock's budget used when it stopped; 1.0 is the compliance line.
 BUDGET_SHARES = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 1.25, 1.5, 2, 3, 5)
 VERSION = "0.1.0"
+#: What may become of a command: done, refused by a rule, failed by us.
+RESULTS = ("ok", "rejected", "error")
 
 Made = TypeVar("Made", Counter, Gauge, Histogram)
 
@@ -81,6 +84,12 @@ class ServiceMetrics:
             message = f"metric {name} is a {type(made).__name__}, not a {kind.__name__}"
             raise TypeError(message)
         return made
+
+    def expect_commands(self, names: Iterable[str]) -> None:
+        """Start every command's counters at 0, so that `increase()` sees the first one."""
+        for name in names:
+            for result in RESULTS:
+                self._requests.labels(self.service, name, result)
 
     def request(self, command: str, result: str, seconds: float) -> None:
         """Count a command."""

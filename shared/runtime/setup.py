@@ -64,6 +64,7 @@ def application_of(
         metrics=ServiceMetrics(definition.name),
         holder=f"{socket.gethostname()}:{os.getpid()}:{at_hand.ids.new()}",
     )
+    application.metrics.expect_commands(definition.commands)
     if definition.prepare is not None:
         definition.prepare(at_hand)
     return application
