@@ -302,3 +302,11 @@ def test_pages_and_letters_escape_what_residents_write(town):
         text = get(town, "oversight", f"/reports/{published}.{form}").get_data(as_text=True)
         for secret in ("alert(1)", NAME, PHONE, WORDS):
             assert secret not in text
+
+
+def test_who_merely_reads_learns_nothing_of_letters(town):
+    """A masked number and the id of a private matter are still somebody's: letters are for those who handle."""
+    matter = town.register(private=True, text="家里的私事")["matter_id"]
+    assert matter in get(town, "notify", "/api/v1/messages", CLERK).get_data(as_text=True)
+    for who in (HOST, f"branch-secretary-{GRID}", "street-supervisor-jianwai"):
+        assert get(town, "notify", "/api/v1/messages", who).status_code == 403, who
