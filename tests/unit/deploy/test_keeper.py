@@ -60,6 +60,7 @@ def _ended(pid, seconds=20.0):
 def test_end_sends_the_stop_signal_and_returns_the_exit_code(tmp_path):
     kept, log = _kept(tmp_path, OBEDIENT)
     kept.signal("INT")
+    kept.wait_until(lambda: "noted INT\n" in log.read_text(encoding="utf-8"), 20)
     assert kept.running
     assert kept.end() == 7
     assert log.read_text(encoding="utf-8").split("\n")[:3] == ["ready", "noted INT", "ended cleanly"]
