@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 import requests
 
 from deploy.launcher.documents.catalogue import ROOT
+from deploy.servers import debian
 from deploy.servers.ports import free_port, is_free
 
 #: What must stand in the output, in this order.
@@ -23,6 +25,7 @@ EXPECTED = (
     "intake.matter-opened", "dispatch.matter-closed", '"position":', "invalid-input", "idempotency-key-reused",
     "stale-version", "invalid-token", "unauthenticated",
 )  # fmt: skip
+CURL = debian.ServerPackage("curl", "curl", lambda: Path(found).parent if (found := shutil.which("curl")) else None)
 PROGRAM = "from deploy.launcher.cli import main; main()"
 
 
@@ -67,6 +70,7 @@ def ready(base: int) -> bool:
 @pytest.mark.timeout(400)
 def test_the_walk_through_works(demo):
     base, folder = demo
+    debian.ensure(CURL)
     page = (ROOT / "docs" / "trying-it.md").read_text(encoding="utf-8")
     script = "\n".join(re.findall(r"```bash\n(.*?)```", page, flags=re.DOTALL))
     script = re.sub(r"127\.0\.0\.1:870(\d)", lambda found: f"127.0.0.1:{base + int(found[1])}", script)
