@@ -72,7 +72,7 @@ def answer(
             error.code or 400, "bad-request", error.description or "The request cannot be read."
         )
     except Exception:  # the HTTP boundary: a bug becomes a 500 that says nothing internal
-        log.exception("request failed", extra={"correlation_id": correlation, "path": request.path})
+        log.exception("request failed", extra={"correlation_id": correlation, "route": route.path})
         response = problems.internal(correlation)
     response = fitting(route, response)
     response.headers["X-Correlation-ID"] = correlation

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.oversight import commands
+from services.oversight.handlers.privacy import handles
 from services.oversight.repository import evaluations as repository
 from shared.contracts.oversight import InspectionRecorded
 from shared.kernel.errors import NotFound
@@ -11,9 +12,12 @@ from shared.runtime.definition import Reply
 
 
 def record_inspection(command: commands.RecordInspection, work: UnitOfWork) -> Reply:
-    """Keep what an inspector found. Raises NotFound, Forbidden (out of scope)."""
+    """Keep what an inspector found.
+
+    Raises NotFound (also for a private matter that the inspector's unit does not handle), Forbidden (out of scope).
+    """
     seen = repository.matter(work.db, command.matter)
-    if seen is None:
+    if seen is None or (seen.private and not handles(work, seen)):
         raise NotFound(
             f"There is no matter {command.matter!r}.",
             code="unknown-matter",

@@ -14,8 +14,8 @@ _HEADER = (
     "section", "key", "label_zh", "label_en", "measure", "value", "numerator", "denominator", "sample", "formula_zh",
     "formula_en", "left_out_zh", "left_out_en",
 )  # fmt: skip
-#: A spreadsheet takes text that starts with one of these for a formula.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+#: A spreadsheet takes text that starts with one of these for a formula, some the full-width ones too.
+_FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r")
 
 
 def parsed(document: bytes) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from services.oversight.handlers.privacy import handles
 from services.oversight.handlers.reports import report
 from services.oversight.repository import evaluations, reports, trace
 from services.oversight.repository.evaluations import MatterSeen
@@ -63,8 +64,7 @@ def _withheld(seen: MatterSeen, work: UnitOfWork) -> bool:
     if auditor and work.actor.unit is None:
         return True  # audit administration is bound to no territory and reads no contents
     work.require_scope(seen.territory)
-    handlers = evaluations.handlers_of(work.db, seen.matter_id) | {seen.unit}
-    if not seen.private or work.actor.unit in handlers:
+    if not seen.private or handles(work, seen):
         return False
     if auditor:
         return True

@@ -78,6 +78,21 @@ def test_a_private_matter_exists_for_its_handlers_alone(overseer):
     assert overseer.ask("timeline", WORKER, matter="m-1")["withheld"] is False
 
 
+def test_who_handles_nothing_does_not_read_a_private_matter_of_the_same_unit(overseer):
+    overseer.opened(private=True)
+    overseer.assigned("m-1")
+    host = Actor(id="host", roles=frozenset({"deliberation-host"}), unit=WORKER.unit)
+    assert code_of(overseer, host) == "unknown-matter"
+
+
+def test_a_private_matter_is_inspected_by_those_who_handle_it_alone(overseer):
+    overseer.opened(private=True)
+    overseer.assigned("m-1")
+    supervisor = Actor(id="s", roles=frozenset({"supervisor"}), unit="jianwai")
+    content = {"matter": "m-1", "kind": "on-site", "finding": "灯亮了", "passed": True}
+    assert overseer.refused("record-inspection", supervisor, **content).code == "unknown-matter"
+
+
 def test_who_audits_sees_that_something_happened_not_what(overseer):
     overseer.opened(private=True)
     overseer.opened("m-2")
