@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -22,6 +22,7 @@ from typing import Any, Literal
 import requests
 
 from deploy.launcher.process import MISCONFIGURED
+from deploy.servers.ports import is_free
 from shared.contracts.topology import SERVICES
 from shared.kernel.errors import Misconfigured
 from shared.runtime.health import STARTING
@@ -42,6 +43,7 @@ STOP_WITHIN_S = 14.0
 #: Ports: relays listen this far above their services, each further replica of a service this far above the one before.
 RELAY_OFFSET, REPLICA_OFFSET = 10, 20
 STATE_FILE = "supervisor.json"
+_HIGHEST_PORT = 65_535
 
 Kind = Literal["serve", "relay"]
 
@@ -90,7 +92,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Run until SIGINT or SIGTERM; 0 after a clean stop, 1 when a process cannot run. Raises Misconfigured."""
-        self._refuse_second()
+        refuse_second(self.settings.data_dir)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._note)
         self.programs = list(plan(self.settings, self.replicas))
@@ -130,9 +132,9 @@ class Supervisor:
             return
         if now - program.started_at >= LIVED_S:
             program.pause_s = FIRST_PAUSE_S
-        self.say(
-            f"{program.name} ended with {_meaning(code)}; started again in {program.pause_s:.1f} s ({program.log})"
-        )
+        why = f": {last_line(program.log)}" if code > 0 else ""
+        again = f"started again in {program.pause_s:.1f} s"
+        self.say(f"{program.name} ended with {_meaning(code)}{why}; {again} (log: {program.log})")
         program.process, program.ready, program.missing = None, False, "restarting"
         program.start_at = now + program.pause_s
         program.pause_s = min(program.pause_s * 2, LONGEST_PAUSE_S)
@@ -161,6 +163,8 @@ class Supervisor:
         self._asked_at = time.monotonic()
         changed = False
         for program in self.programs:
+            if self._told:
+                return
             if program.process is None or program.ready:
                 continue
             before = program.missing
@@ -184,6 +188,7 @@ class Supervisor:
 
     def _stop_all(self) -> None:
         """Services first, their relays after them: what the last handlers emitted still goes out."""
+        self.say("正在停止 stopping …")
         deadline = time.monotonic() + STOP_WITHIN_S
         for kind in ("serve", "relay"):
             processes = [program.process for program in self.programs if program.kind == kind and program.process]
@@ -197,12 +202,6 @@ class Supervisor:
                     process.wait()
 
     # -- the state file ------------------------------------------------------------------------------------------
-
-    def _refuse_second(self) -> None:
-        state = read_state(self.settings.data_dir)
-        if state is not None and state["pid"] != os.getpid() and _alive(state["pid"]):
-            message = f"a suite runs on {self.settings.data_dir} already (process {state['pid']}); stop it first"
-            raise Misconfigured(message)
 
     def _write_state(self) -> None:
         state = {
@@ -249,6 +248,26 @@ def _program(kind: Kind, service: str, replica: int, port: int, settings: Settin
     program = Program(kind=kind, service=service, replica=replica, port=port, log=Path())
     program.log = settings.data_dir / "logs" / f"{program.name}.log"
     return program
+
+
+def check_ports(programs: Iterable[Program]) -> None:
+    """Raises Misconfigured when a process of the plan could not listen on its port."""
+    ports = sorted(program.port for program in programs)
+    if ports[-1] > _HIGHEST_PORT:
+        message = f"port {ports[-1]} does not exist; give a lower --port-base or fewer --replicas"
+        raise Misconfigured(message)
+    taken = [port for port in ports if not is_free(port)]
+    if taken:
+        message = f"port(s) {', '.join(map(str, taken))} are in use; stop what listens there, or give --port-base"
+        raise Misconfigured(message)
+
+
+def refuse_second(data_dir: Path) -> None:
+    """Raises Misconfigured when another supervisor runs a suite from this folder."""
+    state = read_state(data_dir)
+    if state is not None and state["pid"] != os.getpid() and _alive(state["pid"]):
+        message = f"A suite (process {state['pid']}) runs from {data_dir}; stop it first"
+        raise Misconfigured(message)
 
 
 def ask(program: Program, host: str) -> tuple[bool, str]:

@@ -6,6 +6,7 @@ Against the RabbitMQ and PostgreSQL that GRIDWHISTLE_BROKER_URL and GRIDWHISTLE_
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ import click
 
 from deploy.launcher.installation import note_settings, trial_settings
 from deploy.launcher.suite import with_public_url
-from deploy.launcher.supervisor import Supervisor
+from deploy.launcher.supervisor import Supervisor, check_ports, plan, refuse_second
 from deploy.servers import PrivatePostgreSQL, PrivateRabbitMQ, ServerError
 from shared.contracts.topology import SERVICES
 from shared.kernel.errors import Misconfigured
@@ -22,6 +23,18 @@ from shared.runtime.settings import Settings, read
 
 #: Databases and the virtual host of private servers.
 DATABASES, VHOST = "gridwhistle_{service}", "gridwhistle"
+
+
+def _replicas(_context: click.Context, _option: click.Parameter, pairs: tuple[str, ...]) -> dict[str, int]:
+    """Service -> processes. Raises click.BadParameter, so that a slip ends before anything is started or written."""
+    made = {}
+    for text in pairs:
+        service, _, number = text.partition("=")
+        if service not in SERVICES or not number.isdecimal() or int(number) < 1:
+            message = f"{text!r} is not SERVICE=N: services are {', '.join(SERVICES)}, and N is 1 or more"
+            raise click.BadParameter(message)
+        made[service] = int(number)
+    return made
 
 
 @click.command("up")
@@ -37,7 +50,13 @@ DATABASES, VHOST = "gridwhistle_{service}", "gridwhistle"
 )
 @click.option("--pack", default="jianwai", show_default=True, help="With --with-servers: the jurisdiction pack.")
 @click.option("--port-base", type=click.IntRange(1024, 65_000), help="Services listen on this + 1 … + 5.")
-@click.option("--replicas", "pairs", multiple=True, metavar="SERVICE=N", help="Processes of a service. Repeatable.")
+@click.option(
+    "--replicas",
+    multiple=True,
+    metavar="SERVICE=N",
+    callback=_replicas,
+    help="Processes of a service. Repeatable.",
+)
 @click.option(
     "--clock-file",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -49,30 +68,45 @@ def command(
     data_dir: Path,
     pack: str,
     port_base: int | None,
-    pairs: tuple[str, ...],
+    replicas: dict[str, int],
     clock_file: Path | None,
 ) -> int:
     """Run the whole suite in full mode 启动全套."""
-    replicas = dict(_pair(text) for text in pairs)
+    if with_servers:
+        refuse_second(data_dir)
+        settings = trial_settings(data_dir, pack)
+    else:
+        settings = _read()
+        refuse_second(settings.data_dir)
+    if port_base is not None:
+        public_url = "" if with_servers else settings.public_url
+        settings = replace(settings, port_base=port_base, public_url=public_url)
+    if clock_file is not None:
+        settings = replace(settings, clock_file=clock_file.resolve())
+    settings = with_public_url(replace(settings, data_dir=settings.data_dir.resolve()), SERVICES)
+    check_ports(plan(settings, replicas))
     with ExitStack() as servers:
         if with_servers:
-            settings = trial_settings(data_dir, pack)
             try:
                 settings = _with_servers(settings, servers)
             except ServerError as error:
                 message = f"{error.what} {error.remedy}"
                 raise Misconfigured(message) from error
-        else:
-            settings = read()
-        if port_base is not None:
-            public_url = "" if with_servers else settings.public_url
-            settings = replace(settings, port_base=port_base, public_url=public_url)
-        if clock_file is not None:
-            settings = replace(settings, clock_file=clock_file.resolve())
-        settings = with_public_url(replace(settings, data_dir=settings.data_dir.resolve()), SERVICES)
-        if with_servers:
             note_settings(settings)
-        return Supervisor(settings=settings, replicas=replicas, say=click.echo).run()
+        code = Supervisor(settings=settings, replicas=replicas, say=click.echo).run()
+    click.echo("已停止 Stopped")
+    return code
+
+
+def _read() -> Settings:
+    """The settings of the environment; whoever has set none at all is told how to do without."""
+    try:
+        return read()
+    except Misconfigured as error:
+        if any(name.startswith("GRIDWHISTLE_") for name in os.environ):
+            raise
+        message = f"{error}; or try it with `gridwhistle up --with-servers`"
+        raise Misconfigured(message) from error
 
 
 def _with_servers(settings: Settings, servers: ExitStack) -> Settings:
@@ -86,11 +120,3 @@ def _with_servers(settings: Settings, servers: ExitStack) -> Settings:
         broker_url=broker.url_for(VHOST),
         database_url=database.url_for("postgres").rsplit("/", 1)[0] + "/" + DATABASES,
     )
-
-
-def _pair(text: str) -> tuple[str, int]:
-    service, _, number = text.partition("=")
-    if not number.isdigit():
-        message = f"{text!r} is not SERVICE=N, for example dispatch=2"
-        raise click.BadParameter(message, param_hint="--replicas")
-    return service, int(number)
