@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import requests
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
-from deploy.launcher.installation import trial_secrets
 from shared.contracts.topology import SERVICES
 from shared.kernel.clock import SystemClock
-from shared.kernel.errors import Misconfigured, Refusal
+from shared.kernel.errors import Refusal
 from shared.runtime.auth import Gatekeeper
 from shared.runtime.settings import Settings
 
+#: The failed try after which somebody is told that a service is waited for.
+_TOLD_AT = 3
 #: Seconds for one answer.
 _TIMEOUT_S = 60
 #: Seconds during which a service that is away is asked again.
@@ -50,10 +51,24 @@ class _Away(Exception):
 class SuiteClient:
     """Talks to the services of one suite."""
 
-    def __init__(self, addresses: Mapping[str, str], token: str, *, patience: float = PATIENCE_S) -> None:
-        """`addresses`: service -> base URL. Without a token it asks as nobody in particular."""
+    def __init__(
+        self,
+        addresses: Mapping[str, str],
+        token: str,
+        *,
+        patience: float = PATIENCE_S,
+        first_patience: float | None = None,
+        say: Callable[[str], None] | None = None,
+    ) -> None:
+        """`addresses`: service -> base URL. Without a token it asks as nobody in particular.
+
+        Until a first answer came it waits `first_patience` seconds only: an address that never answered is likely
+        wrong. `say` hears, once a call, that a service is waited for.
+        """
         self._addresses = addresses
         self._patience = patience
+        self._now_patience = patience if first_patience is None else first_patience
+        self._say = say
         self._session = requests.Session()
         if token:
             self._session.headers["Authorization"] = f"Bearer {token}"
@@ -82,16 +97,23 @@ class SuiteClient:
         try:
             for attempt in Retrying(
                 retry=retry_if_exception_type(_Away),
-                stop=stop_after_delay(self._patience),
+                stop=stop_after_delay(self._now_patience),
                 wait=wait_exponential_jitter(multiplier=0.2, max=3),
+                before_sleep=partial(self._tell, service, url),
                 reraise=True,
             ):
                 with attempt:
-                    return self._once(method, url, body, headers)
+                    answer = self._once(method, url, body, headers)
+                self._now_patience = self._patience
+                return answer
         except _Away as error:
             message = f"{service} does not answer at {url}: {error}"
             raise Unreachable(message, remedy="Start the suite (`gridwhistle up`), or give --url.") from error
         raise AssertionError
+
+    def _tell(self, service: str, url: str, state: RetryCallState) -> None:
+        if self._say is not None and state.attempt_number == _TOLD_AT:
+            self._say(f"{service} 没有应答，继续尝试 does not answer at {url}; trying for {self._now_patience:.0f} s")
 
     def _once(
         self, method: str, url: str, body: Mapping[str, Any] | None, headers: Mapping[str, str]
@@ -102,7 +124,10 @@ class SuiteClient:
                 method, url, data=data, headers={"Content-Type": "application/json", **headers}, timeout=_TIMEOUT_S
             )
         except (requests.ConnectionError, requests.Timeout) as error:
-            raise _Away(str(error)) from error
+            raise _Away("connection refused" if "refused" in str(error) else type(error).__name__) from error
+        except requests.RequestException as error:
+            message = f"{url} is no address to ask: {error}"
+            raise Unreachable(message, remedy="Give an address such as http://127.0.0.1:8701.") from error
         if response.status_code == requests.codes.service_unavailable:
             raise _Away(response.text[:200])
         try:
@@ -126,14 +151,3 @@ def operator_token(secret: str, *, issuer: str = "gridwhistle", audience: str = 
     return gatekeeper.issue(
         subject="operator", roles=frozenset({"system-admin", "audit-admin"}), unit=None, lasting=timedelta(hours=1)
     )
-
-
-def secret_at_hand(environment: Mapping[str, str], data_dir: Path) -> str:
-    """The token secret of GRIDWHISTLE_TOKEN_SECRET, else of a trial installation's folder. Raises Misconfigured."""
-    given = environment.get("GRIDWHISTLE_TOKEN_SECRET")
-    if given:
-        return given
-    if not data_dir.is_dir():
-        message = f"no token: set GRIDWHISTLE_TOKEN_SECRET or give --token; {data_dir} is no installation's folder"
-        raise Misconfigured(message)
-    return trial_secrets(data_dir)["token_secret"]

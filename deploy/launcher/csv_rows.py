@@ -6,13 +6,14 @@ docs/importing.md). Nothing here knows any particular file.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 
@@ -101,13 +102,26 @@ class Reader:
     def rows(self) -> Iterator[Row]:
         """Every data row. Raises UnusableFile when there is no header or no column for the text."""
         csv.field_size_limit(_FIELD_LIMIT)
+        self._check_options()
         try:
             # Undecodable bytes become lone surrogates: the row is refused by name, the others go on.
             with self.path.open(encoding=self.encoding, errors="surrogateescape", newline="") as file:
                 yield from self._rows(file)
-        except (OSError, LookupError) as error:
+        except OSError as error:
             message = f"{self.path} cannot be read: {error}"
             raise UnusableFile(message, where=str(self.path)) from error
+
+    def _check_options(self) -> None:
+        try:
+            codecs.lookup(self.encoding)
+        except LookupError as error:
+            message = f"There is no encoding {self.encoding!r}."
+            raise UnusableFile(message, where="--encoding", remedy="For example utf-8 or gb18030.") from error
+        try:
+            ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            message = f"There is no time zone {self.timezone!r}."
+            raise UnusableFile(message, where="--timezone", remedy="For example Asia/Shanghai.") from error
 
     def _rows(self, file: Any) -> Iterator[Row]:
         reader = csv.reader(file)
@@ -125,8 +139,14 @@ class Reader:
                 return
             if not cells:
                 continue
+            if any("\ud800" <= sign <= "\udfff" for cell in cells for sign in cell):
+                yield Row(line=line, faults={"": [f"Not {self.encoding} text; is the file in another --encoding?"]})
+                continue
             if len(cells) != len(header):
-                yield Row(line=line, faults={"": [f"Has {len(cells)} columns, the header has {len(header)}."]})
+                fault = f"Has {len(cells)} columns, the header has {len(header)}."
+                if reader.line_num > line:
+                    fault += f" It reaches to line {reader.line_num}: is a quotation mark left open?"
+                yield Row(line=line, faults={"": [fault]})
                 continue
             yield self._row(line, dict(zip(header, cells, strict=True)), chosen, seen)
 

@@ -16,6 +16,8 @@ from typing import Any
 from shared.kernel.errors import Misconfigured
 
 _PREFIX = "GRIDWHISTLE_"
+#: Variables of the same prefix that are read elsewhere: the file's name, and a client's own token.
+_ELSEWHERE = ("config", "token")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -83,7 +85,7 @@ def read(environment: Mapping[str, str] | None = None) -> Settings:
     origin = {name: f"{name} in {given.get(_PREFIX + 'CONFIG')}" for name in values}
     for variable, text in given.items():
         name = variable.removeprefix(_PREFIX).lower()
-        if variable.startswith(_PREFIX) and name != "config":
+        if variable.startswith(_PREFIX) and name not in _ELSEWHERE:
             values[name] = text
             origin[name] = variable
     for name in sorted(values.keys() - fields.keys()):

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,9 +20,14 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from deploy.launcher.client import SuiteClient, operator_token, secret_at_hand
+from deploy.launcher.choosing import data_dir_option, settings_at_hand
+from deploy.launcher.client import Answered, SuiteClient, addresses_of, operator_token
 from deploy.launcher.csv_rows import DEFAULT_MAPPING, Reader, Row, read_mapping, with_overrides
 
+#: Seconds to wait for an address that has never answered.
+_FIRST_PATIENCE_S = 10
+#: How intake names a row that made it refuse the request as a whole.
+_ROW = re.compile(r"rows\[(\d+)\]")
 #: Rows per request.
 _BATCH = 50
 #: Faulty rows printed in full; the rest are counted (all of them are in --json).
@@ -48,22 +55,11 @@ _SHOWN = 20
 @click.option("--encoding", default="utf-8-sig", help="The file's encoding, for example gb18030.")
 @click.option("--timezone", default="Asia/Shanghai", help="Zone of times without an offset.")
 @click.option("--channel", default="csv", help="Channel noted for every row that names none.")
-@click.option(
-    "--url",
-    default="http://127.0.0.1:8701",
-    envvar="GRIDWHISTLE_INTAKE_URL",
-    show_default=True,
-    help="Address of intake.",
-)
+@click.option("--url", help="Address of intake; the installation's when left out.")
 @click.option(
     "--token", envvar="GRIDWHISTLE_TOKEN", help="Bearer token; made from the installation's secret when left out."
 )
-@click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path),
-    default=Path("var/suite"),
-    help="Folder of a trial installation, for its secret.",
-)
+@data_dir_option
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(  # noqa: PLR0913 -- one parameter per option
     *,
@@ -75,31 +71,71 @@ def command(  # noqa: PLR0913 -- one parameter per option
     encoding: str,
     timezone: str,
     channel: str,
-    url: str,
+    url: str | None,
     token: str | None,
-    data_dir: Path,
+    data_dir: Path | None,
     as_json: bool,
 ) -> int:
     """Import demands from a CSV file into a running suite 批量导入诉求."""
     mapping = with_overrides(read_mapping(mapping_file), pairs)
     reader = Reader(path=file, mapping=mapping, encoding=encoding, timezone=timezone)
-    bearer = token or operator_token(secret_at_hand(os.environ, data_dir))
-    client = SuiteClient({"intake": url.rstrip("/")}, bearer)
     console = Console(stderr=True)
-    totals = {"rows": 0, "registered": 0, "known": 0, "refused": 0, "joined": 0}
-    refused: list[dict[str, Any]] = []
+    address, bearer = _whom_to_ask(url, token, data_dir)
+    client = SuiteClient(
+        {"intake": address}, bearer, first_patience=_FIRST_PATIENCE_S,
+        say=lambda words: console.print(words, markup=False, highlight=False),
+    )  # fmt: skip
+    account = _Account()
     began = time.monotonic()
-    with _progress(console, disable=as_json) as progress:
-        task = progress.add_task("rows", total=limit)
-        for batch in _batches(islice(reader.rows(), limit)):
-            _send(client, source or file.stem, channel, batch, totals, refused)
-            progress.update(task, completed=totals["rows"])
-    seconds = time.monotonic() - began
-    if as_json:
-        click.echo(json.dumps(totals | {"seconds": round(seconds, 3), "faults": refused}, ensure_ascii=False))
-    else:
-        _print(Console(), totals, refused, seconds)
-    return 1 if refused else 0
+    finished = False
+    try:
+        with _progress(console, disable=as_json) as progress:
+            task = progress.add_task("rows", total=limit)
+            for batch in _batches(islice(reader.rows(), limit)):
+                _send(client, source or file.stem, channel, batch, account)
+                progress.update(task, completed=account.totals["rows"])
+        finished = True
+    finally:
+        seconds = time.monotonic() - began
+        if as_json and finished:
+            faults = account.refused
+            click.echo(
+                json.dumps(account.totals | {"seconds": round(seconds, 3), "faults": faults}, ensure_ascii=False)
+            )
+        elif not as_json:
+            _print(Console(), account, seconds)
+            if not finished:
+                console.print("未完成；再次运行即可接着导入 Not finished; run it again, it goes on.", highlight=False)
+    return 1 if account.refused else 0
+
+
+def _whom_to_ask(url: str | None, token: str | None, data_dir: Path | None) -> tuple[str, str]:
+    """Intake's address and a token, from the installation at hand where they are not given. Raises Misconfigured."""
+    secret = os.environ.get("GRIDWHISTLE_TOKEN_SECRET")
+    if token is None and secret and data_dir is None:
+        token = operator_token(secret)
+    if url is not None and token is not None:
+        return url.rstrip("/"), token
+    settings = settings_at_hand(data_dir)
+    address = url or addresses_of(settings)["intake"]
+    if token is None:
+        token = operator_token(settings.token_secret, issuer=settings.token_issuer, audience=settings.token_audience)
+    return address.rstrip("/"), token
+
+
+@dataclass(kw_only=True)
+class _Account:
+    """What became of the rows so far."""
+
+    totals: dict[str, int] = field(
+        default_factory=lambda: {"rows": 0, "registered": 0, "known": 0, "refused": 0, "joined": 0}
+    )
+    refused: list[dict[str, Any]] = field(default_factory=list)
+
+    def refuse(self, line: int, faults: dict[str, list[str]]) -> None:
+        """Note a row that could not be taken."""
+        self.totals["refused"] += 1
+        self.refused.append({"line": line, "faults": faults})
 
 
 def _progress(console: Console, *, disable: bool) -> Progress:
@@ -112,34 +148,47 @@ def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
         yield batch
 
 
-def _send(
-    client: SuiteClient,
-    source: str,
-    channel: str,
-    batch: list[Row],
-    totals: dict[str, int],
-    refused: list[dict[str, Any]],
-) -> None:
-    totals["rows"] += len(batch)
-    usable = [row for row in batch if not row.faults]
+def _send(client: SuiteClient, source: str, channel: str, batch: list[Row], account: _Account) -> None:
     faulty = {row.line: row.faults for row in batch if row.faults}
-    if usable:
+    usable = [row for row in batch if not row.faults]
+    while usable:
         rows = [{"channel": channel} | row.content for row in usable]
-        answer = client.post("intake", "/api/v1/demands/import", {"source": source, "rows": rows})
+        try:
+            answer = client.post("intake", "/api/v1/demands/import", {"source": source, "rows": rows})
+        except Answered as refusal:
+            # Rows that the request as a whole was refused for are named by their place in it; the others go again.
+            named = _rows_named(refusal)
+            if not named:
+                raise
+            faulty |= {usable[place].line: {"": faults} for place, faults in named.items()}
+            usable = [row for place, row in enumerate(usable) if place not in named]
+            continue
         for row, result in zip(usable, answer["rows"], strict=True):
             if result["result"] == "refused":
                 faulty[row.line] = result["errors"] or {"": [result["detail"]]}
             else:
-                totals[result["result"]] += 1
-                totals["joined"] += bool(result["joined"]) and result["result"] == "registered"
-    totals["refused"] += len(faulty)
-    refused += [{"line": line, "faults": faulty[line]} for line in sorted(faulty)]
+                account.totals[result["result"]] += 1
+                account.totals["joined"] += bool(result["joined"]) and result["result"] == "registered"
+        break
+    account.totals["rows"] += len(batch)
+    for line in sorted(faulty):
+        account.refuse(line, faulty[line])
 
 
-def _print(console: Console, totals: dict[str, int], refused: list[dict[str, Any]], seconds: float) -> None:
+def _rows_named(refusal: Answered) -> dict[int, list[str]]:
+    named: dict[int, list[str]] = {}
+    for path, faults in (refusal.problem.get("errors") or {}).items():
+        found = _ROW.match(path)
+        if found is not None:
+            named.setdefault(int(found[1]), []).extend(str(fault) for fault in faults)
+    return named
+
+
+def _print(console: Console, account: _Account, seconds: float) -> None:
+    totals, refused = account.totals, account.refused
     for entry in refused[:_SHOWN]:
-        for field, faults in entry["faults"].items():
-            place = f"第 {entry['line']} 行 line {entry['line']}" + (f", {field}" if field else "")
+        for name, faults in entry["faults"].items():
+            place = f"第 {entry['line']} 行 line {entry['line']}" + (f", {name}" if name else "")
             console.print(f"  {place}: {' '.join(faults)}", markup=False, highlight=False)
     if len(refused) > _SHOWN:
         console.print(f"  … 另有 and {len(refused) - _SHOWN} more (--json)")

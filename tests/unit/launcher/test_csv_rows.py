@@ -45,7 +45,13 @@ def test_broken_rows_carry_their_line_and_the_others_stand(read):
 
 def test_bytes_that_are_no_text_spoil_their_row_only(read):
     rows = read("id,text\n1,好\n".encode() + b"2,\xff\xfe\n" + "3,好\n".encode())
-    assert [row.content["text"] for row in rows] == ["好", "\udcff\udcfe", "好"]
+    assert [row.content.get("text") for row in rows] == ["好", None, "好"]
+    assert "--encoding" in rows[1].faults[""][0]
+
+
+def test_an_open_quotation_mark_is_named(read):
+    (row,) = read('id,text\n1,x,"好\n2,好\n3,好\n')
+    assert "quotation mark" in row.faults[""][0]
 
 
 def test_gb18030(read):
@@ -77,9 +83,13 @@ def test_a_mapping_that_makes_no_sense(read, pair):
         read("text\n1\n", pair)
 
 
-def test_an_unknown_encoding(read):
-    with pytest.raises(UnusableFile):
-        read("text\n1\n", encoding="klingon")
+@pytest.mark.parametrize(
+    ("options", "where"), [({"encoding": "klingon"}, "--encoding"), ({"timezone": "Mars/X"}, "--timezone")]
+)
+def test_an_unknown_option_is_blamed_not_the_file(read, options, where):
+    with pytest.raises(UnusableFile) as refused:
+        read("text\n1\n", **options)
+    assert refused.value.where == where
 
 
 def test_a_pattern_of_blank_columns_gives_nothing(read):
