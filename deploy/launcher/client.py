@@ -104,8 +104,8 @@ class SuiteClient:
             ):
                 with attempt:
                     answer = self._once(method, url, body, headers)
-                self._now_patience = self._patience
-                return answer
+                    self._now_patience = self._patience
+                    return answer
         except _Away as error:
             message = f"{service} does not answer at {url}: {error}"
             raise Unreachable(message, remedy="Start the suite (`gridwhistle up`), or give --url.") from error
