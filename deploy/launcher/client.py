@@ -18,7 +18,7 @@ from shared.runtime.auth import Gatekeeper
 from shared.runtime.settings import Settings
 
 #: The failed try after which somebody is told that a service is waited for.
-_TOLD_AT = 3
+_TOLD_AT = 2
 #: Seconds for one answer.
 _TIMEOUT_S = 60
 #: Seconds during which a service that is away is asked again.

@@ -16,7 +16,7 @@ def test_an_address_that_is_none_is_said_at_once():
 
 def test_nobody_there_is_waited_for_shortly_and_said():
     said = []
-    client = SuiteClient({"intake": f"http://127.0.0.1:{free_port()}"}, "t", first_patience=1.5, say=said.append)
+    client = SuiteClient({"intake": f"http://127.0.0.1:{free_port()}"}, "t", first_patience=4, say=said.append)
     with pytest.raises(Unreachable, match="connection refused"):
         client.post("intake", "/x", {})
     assert len(said) == 1
