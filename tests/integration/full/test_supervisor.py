@@ -65,7 +65,7 @@ def _a_second_one_on_the_same_folder_is_refused(running):
         env=kept | running.settings.environment(), capture_output=True, text=True, timeout=30, check=False,
     )  # fmt: skip
     assert second.returncode == 1
-    assert "runs on" in second.stderr
+    assert "runs from" in second.stderr
     for service in SERVICES:  # and the first one did not notice
         port = running.settings.port_for(service, SERVICES)
         assert requests.get(f"http://127.0.0.1:{port}/health/ready", timeout=5).ok
