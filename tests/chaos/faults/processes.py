@@ -1,0 +1,139 @@
+"""Processes that die, stand still, are told to stop, or are away for an hour."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from shared.contracts.topology import SERVICES
+from shared.ledger.lease import DURATION
+from tests.chaos.faults.fault import FULL, Fault, Struck, nothing_to_heal
+
+#: Seconds within which a service that is told to stop must have ended (the issue's "graceful stop inside 10 s").
+GRACE_S = 10.0
+_LEASE_S = DURATION.total_seconds()
+
+
+def _any(world, dice, kind, service=None):
+    """A process of a kind that runs, by name."""
+    names = sorted(
+        each["name"]
+        for each in world.running()
+        if each["kind"] == kind and each["pid"] is not None and service in (None, each["service"])
+    )
+    return dice.choice(names)
+
+
+def _kill(kind, service):
+    def strike(world, dice):
+        name = _any(world, dice, kind, service)
+        world.kill(name)
+        return Struck(what=name)
+
+    return strike
+
+
+def _pause(kind, service):
+    def strike(world, dice):
+        name = _any(world, dice, kind, service)
+        return Struck(what=name, detail={"pid": world.pause(name)})
+
+    return strike
+
+
+def _resume(world, struck):
+    world.resume(struck.detail["pid"])
+
+
+def _terminate(world, dice):
+    """SIGTERM under load: whoever is told to stop must be gone in ten seconds."""
+    name = _any(world, dice, "serve")
+    pid = world.found(name)["pid"]
+    began = time.monotonic()
+    os.kill(pid, signal.SIGTERM)
+    world.until(lambda: world.found(name)["pid"] != pid, GRACE_S + 5)
+    seconds = time.monotonic() - began
+    complaint = None if seconds <= GRACE_S else f"{name} took {seconds:.1f} s to stop"
+    return Struck(what=name, detail={"seconds": seconds, "complaint": complaint})
+
+
+def _kill_every_replica(world, dice):
+    service = dice.choice(SERVICES)
+    names = [each["name"] for each in world.running() if each["service"] == service and each["pid"] is not None]
+    for name in names:
+        world.kill(name)
+    return Struck(what=" ".join(names))
+
+
+def _reverse(world, dice):
+    """Everything stopped in the midst of it, and started again: the last service first, intake's relay last."""
+    del dice
+    world.stop()
+    world.up(reverse=True)
+    return Struck(what="every process")
+
+
+def _hour_down(world, dice):
+    """Kept down; the clock moves on an hour, and what fell due without it is done when it is back."""
+    service = dice.choice(SERVICES)
+    names = [each["name"] for each in world.running() if each["service"] == service and each["kind"] == "serve"]
+    for name in names:
+        world.hold_down(name)
+    world.step_clock(3_600)
+    return Struck(what=service, detail={"names": names})
+
+
+def _back(world, struck):
+    for name in struck.detail["names"]:
+        world.let_up(name)
+
+
+FAULTS = (
+    *(
+        Fault(
+            kind=f"{service}-killed", modes=frozenset({FULL}), hold_s=(0, 0), strike=_kill("serve", service),
+            heal=nothing_to_heal, how=f"SIGKILL of a process of {service}, its scanners and handlers with it",
+        )
+        for service in SERVICES
+    ),
+    *(
+        Fault(
+            kind=f"relay-{service}-killed", modes=frozenset({FULL}), hold_s=(0, 0), strike=_kill("relay", service),
+            heal=nothing_to_heal, how=f"SIGKILL of the relay of {service}",
+        )
+        for service in SERVICES
+    ),
+    *(
+        Fault(
+            kind=f"{service}-paused", modes=frozenset({FULL}), hold_s=(2, _LEASE_S + 4),
+            strike=_pause("serve", service), heal=_resume,
+            how=f"SIGSTOP of a process of {service} in the midst of whatever it did, SIGCONT later",
+        )
+        for service in SERVICES
+    ),
+    *(
+        Fault(
+            kind=f"relay-{service}-paused", modes=frozenset({FULL}), hold_s=(2, _LEASE_S + 4),
+            strike=_pause("relay", service), heal=_resume,
+            how=f"SIGSTOP of the relay of {service}, in some cases for longer than its lease lasts, SIGCONT later",
+        )
+        for service in SERVICES
+    ),
+    Fault(
+        kind="service-killed-whole", modes=frozenset({FULL}), hold_s=(0, 0), strike=_kill_every_replica,
+        heal=nothing_to_heal, how="SIGKILL of every process of one service at once, its relay too",
+    ),
+    Fault(
+        kind="service-terminated", modes=frozenset({FULL}), hold_s=(0, 0), strike=_terminate, heal=nothing_to_heal,
+        how="SIGTERM of a service under load; it has to be gone within ten seconds",
+    ),
+    Fault(
+        kind="start-order-reversed", modes=frozenset({FULL}), hold_s=(0, 0), strike=_reverse, heal=nothing_to_heal,
+        how="Ctrl-C for the whole suite under load, then started last service first",
+    ),
+    Fault(
+        kind="service-down-an-hour", modes=frozenset({FULL}), hold_s=(2, 5), strike=_hour_down, heal=_back,
+        how="Every process of one service kept down while the suite's clock moves on an hour",
+    ),
+)  # fmt: skip

@@ -1,0 +1,44 @@
+"""`gridwhistle up`, with two things an operator's supervisor can do and ours cannot be told: keep a process down, and
+start everything in reverse order. It must change nothing else: what runs is the product's own supervisor.
+
+A file `held/<name>` in the data folder keeps a process down once it has ended. CHAOS_ORDER=reverse reverses the order.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from deploy.launcher import supervisor
+from deploy.launcher.cli import up
+
+#: Folder of the names that are kept down, below the data folder.
+HELD = "held"
+#: Variable that asks for the reverse order, and the seconds between two starts then.
+ORDER, APART_S = "CHAOS_ORDER", 0.4
+
+
+class HoldingSupervisor(supervisor.Supervisor):
+    """The product's, but for processes that are kept down."""
+
+    def _start(self, program):
+        if (self.settings.data_dir / HELD / program.name).exists():
+            program.start_at = time.monotonic() + 0.1
+            return
+        super()._start(program)
+
+
+def reversed_plan(settings, replicas, *, planned=supervisor.plan):
+    """The last first, each a little after the one before."""
+    programs = tuple(reversed(planned(settings, replicas)))
+    for number, program in enumerate(programs):
+        program.start_at = time.monotonic() + number * APART_S
+    return programs
+
+
+def main():
+    """`up` with the arguments of the command line."""
+    if os.environ.get(ORDER) == "reverse":
+        supervisor.plan = reversed_plan
+    up.Supervisor = HoldingSupervisor
+    up.command(prog_name="up", args=None)
