@@ -1,12 +1,15 @@
 """Bringing a service's database to the release's state.
 
-Any number of processes may do it at once: one works, the others wait. The whole upgrade is one transaction on
-both databases, so a process that dies half-way leaves nothing half-made. Never goes back: a mistake is mended by a
-further revision.
+Any number of processes may do it at once: one works, the others wait. SQLite: the whole upgrade is one transaction.
+PostgreSQL: each revision is one, but for the indexes it makes on live tables (revisions.create_index_live), which may
+be made again; so a process that dies half-way leaves nothing that the next one cannot finish. Never goes back: a
+mistake is mended by a further revision.
 """
 
 from __future__ import annotations
 
+import logging
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,9 +29,13 @@ from shared.kernel.errors import Misconfigured
 from shared.ledger.engines import reading, writing
 from shared.ledger.errors import Transient, is_transient
 
+log = logging.getLogger(__name__)
+
 _SCRIPTS = Path(__file__).with_name("scripts")
 #: First half of the advisory lock's key: "GRWH".
 _LOCK_SPACE = 0x47525748
+#: Seconds to wait for another process that migrates, and between two looks.
+_WAIT_S, _LOOK_EVERY_S = 60.0, 0.1
 #: PostgreSQL: there is no such database / somebody else made it in this moment.
 _NO_DATABASE, _DUPLICATE = "3D000", ("42P04", "23505")
 
@@ -52,8 +59,10 @@ def migrate(engine: Engine, definition: Migratable) -> tuple[str, ...]:
     """
     try:
         _make_database(engine)
-        with writing(engine) as db, _alone(db, definition.name):
+        with _alone(engine, definition.name) as db:
             before = _missing(db, definition)
+            if db.dialect.name == "postgresql":
+                db.rollback()  # each revision begins its own transaction
             if before:
                 command.upgrade(_config(definition, db), "heads")
             db.commit()
@@ -89,19 +98,47 @@ def _config(definition: Migratable, db: Connection | None = None) -> Config:
 def _missing(db: Connection, definition: Migratable) -> tuple[str, ...]:
     scripts = ScriptDirectory.from_config(_config(definition))
     applied = MigrationContext.configure(db).get_current_heads()
+    known = {script.revision for script in scripts.walk_revisions()}
+    if not known.issuperset(applied):
+        # A newer release has been here. Its revisions only add (expand): this one runs on them as it is.
+        log.info("the database is newer than this release", extra={"service": definition.name, "revisions": applied})
+        return ()
     done = {script.revision for head in applied for script in scripts.iterate_revisions(head, "base")}
     return tuple(script.revision for script in reversed(list(scripts.walk_revisions())) if script.revision not in done)
 
 
 @contextmanager
-def _alone(db: Connection, service: str) -> Iterator[None]:
-    """Hold the right to migrate until the transaction ends; SQLite's BEGIN IMMEDIATE is such a right already."""
-    if db.dialect.name == "postgresql":
-        key = {"space": _LOCK_SPACE, "service": zlib.crc32(service.encode()) & 0x7FFFFFFF}
-        db.execute(text("SELECT pg_advisory_xact_lock(:space, :service)"), key)
-    else:
-        db.execute(text("SELECT 1"))
-    yield
+def _alone(engine: Engine, service: str) -> Iterator[Connection]:
+    """A connection, and the right to migrate; on SQLite a transaction (BEGIN IMMEDIATE) is such a right already.
+
+    PostgreSQL: the right is an advisory lock held by a second connection that is in no transaction, and it is tried
+    for, never waited for: an index made concurrently waits for all transactions, also for one that would wait for us.
+    """
+    if engine.dialect.name != "postgresql":
+        with writing(engine) as db:
+            db.execute(text("SELECT 1"))
+            yield db
+        return
+    # Connections of their own: making an index may take longer than the services' statement_timeout.
+    patient = create_engine(
+        engine.url,
+        poolclass=NullPool,
+        hide_parameters=True,
+        connect_args={"connect_timeout": 5, "application_name": "gridwhistle-migrate", "options": "-c timezone=UTC"},
+    )
+    with patient.connect() as guard, patient.connect() as db:
+        _wait_for_turn(guard.execution_options(isolation_level="AUTOCOMMIT"), service)
+        yield db
+
+
+def _wait_for_turn(guard: Connection, service: str) -> None:
+    key = {"space": _LOCK_SPACE, "service": zlib.crc32(service.encode()) & 0x7FFFFFFF}
+    deadline = time.monotonic() + _WAIT_S
+    while not guard.execute(text("SELECT pg_try_advisory_lock(:space, :service)"), key).scalar_one():
+        if time.monotonic() > deadline:
+            message = f"another process has been migrating the database of {service} for {_WAIT_S:.0f} s"
+            raise Transient(message)
+        time.sleep(_LOOK_EVERY_S)  # noqa: TID251 -- waiting for another process
 
 
 def _make_database(engine: Engine) -> None:

@@ -5,6 +5,7 @@ Never edited once released; a change to shared/ledger/tables.py adds a new funct
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Column, Integer, String, Text, text
@@ -96,3 +97,48 @@ def create_ledger_0001(op: Any) -> None:
         Column("created_at", Instant, nullable=False),
     )
     op.create_index("ix_idempotency_created_at", "idempotency", ["created_at"])
+
+
+def create_ledger_0002(op: Any) -> None:
+    """Interventions, and what purging looks for (release 0.2.0); release 0.1.0 runs on it. `op` is `alembic.op`.
+
+    Outbox and inbox get nothing: the outbox is purged along its primary key, and each index on it would be paid for
+    by every event.
+    """
+    held = text("state = 'held'")
+    create_index_live(
+        op, "ix_quarantine_held", "quarantine", ["held_at", "id"], sqlite_where=held, postgresql_where=held
+    )
+    create_index_live(op, "ix_quarantine_decided_at", "quarantine", ["decided_at"])
+    create_index_live(op, "ix_failures_last_at", "failures", ["last_at"])
+    op.create_table(
+        "interventions",
+        Column("id", Id, primary_key=True),
+        Column("kind", String(20), nullable=False),
+        Column("by", Id, nullable=False),
+        Column("why", Text, nullable=False),
+        Column("at", Instant, nullable=False),
+        Column("detail", Document, nullable=False),
+    )
+    op.create_index("ix_interventions_at", "interventions", ["at"])
+    if op.get_bind().dialect.name == "postgresql":
+        # Every event leaves a dead row and a dead entry of ix_outbox_pending behind. By default PostgreSQL cleans up
+        # when a fifth of a table is dead; of a table that is kept for 35 days that would be days of dead rows.
+        op.execute("ALTER TABLE outbox SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000)")
+
+
+def create_index_live(op: Any, name: str, table: str, columns: Sequence[str], **options: Any) -> None:
+    """An index on a table that is being written to: for revisions, before anything else that they do.
+
+    PostgreSQL: CONCURRENTLY, which lets writers go on (a plain CREATE INDEX would hold up every command and event of
+    the service for as long as a big table takes) and which cannot run in a transaction. What the revision did before is
+    therefore committed. A try that was broken off leaves an invalid index, which is dropped first, so that the revision
+    may run again. SQLite: in the migration's transaction; nobody else writes then.
+    """
+    context = op.get_context()
+    if context.dialect.name != "postgresql":
+        op.create_index(name, table, list(columns), **options)
+        return
+    with context.autocommit_block():
+        op.drop_index(name, table_name=table, if_exists=True, postgresql_concurrently=True)
+        op.create_index(name, table, list(columns), postgresql_concurrently=True, **options)

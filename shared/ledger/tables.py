@@ -82,6 +82,7 @@ failures = Table(
     Column("attempts", Integer, nullable=False),
     Column("last_error", Text, nullable=False),
     Column("last_at", Instant, nullable=False),
+    Index("ix_failures_last_at", "last_at"),
 )
 
 #: What could not be handled, with its bytes and the reason, until an operator releases or discards it.
@@ -101,6 +102,14 @@ quarantine = Table(
     Column("decided_why", Text),
     Column("decided_at", Instant),
     Index("ux_quarantine_message", "handler", "message_id", unique=True),
+    Index(
+        "ix_quarantine_held",
+        "held_at",
+        "id",
+        sqlite_where=text("state = 'held'"),
+        postgresql_where=text("state = 'held'"),
+    ),
+    Index("ix_quarantine_decided_at", "decided_at"),
 )
 
 #: One leader per job. `token` only grows: a paused leader that wakes up holds an old one and can commit nothing.
@@ -124,4 +133,18 @@ idempotency = Table(
     Column("reply", Document, nullable=False),
     Column("created_at", Instant, nullable=False),
     Index("ix_idempotency_created_at", "created_at"),
+)
+
+#: What people did to the flow of events by hand, and why: never purged, like every other audit trail.
+interventions = Table(
+    "interventions",
+    metadata,
+    Column("id", Id, primary_key=True),
+    #: release | discard | replay | rebuild | recover
+    Column("kind", String(20), nullable=False),
+    Column("by", Id, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("detail", Document, nullable=False),
+    Index("ix_interventions_at", "at"),
 )

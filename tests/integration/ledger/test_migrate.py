@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +14,8 @@ import psycopg2
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import MetaData, inspect, make_url
+from psycopg2.errors import UniqueViolation
+from sqlalchemy import MetaData, inspect, make_url, text
 
 from deploy.launcher import services
 from shared.contracts.topology import SERVICES
@@ -36,7 +39,7 @@ REVISION = """
 from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
-from shared.ledger.revisions import create_ledger_0001
+from shared.ledger.revisions import create_index_live, create_ledger_0001, create_ledger_0002
 revision = "{revision}"
 down_revision = {down}
 branch_labels = None
@@ -86,6 +89,7 @@ def test_an_empty_database_is_brought_up_and_a_second_time_nothing_happens(engin
 
 
 def test_the_ledgers_frozen_ddl_is_what_its_tables_say(engine, service):
+    _add(service, "sample_0002", "sample_0001", "create_ledger_0002(op)")
     migrate(engine, service)
     assert _differences(engine, ledger_tables.metadata) == []
 
@@ -98,6 +102,78 @@ def test_a_revision_that_fails_half_way_leaves_nothing(engine, service):
         migrate(engine, service)
     assert pending(engine, service) == ("sample_0002",)
     assert not inspect(engine).has_table("half")
+
+
+def test_an_index_on_a_live_table_is_made_while_it_is_written_to(engine, service):
+    migrate(engine, service)
+    _add(service, "sample_0002", "sample_0001", 'create_index_live(op, "ix_live", "inbox", ["message_id"])')
+    if engine.dialect.name == "postgresql":
+        # A try that was broken off left its half-made index behind, and its revision was not noted.
+        with _autocommit(engine) as cursor:
+            cursor.execute("INSERT INTO inbox VALUES ('a', 'x', now()), ('b', 'x', now())")
+        with _autocommit(engine) as cursor, pytest.raises(UniqueViolation):
+            cursor.execute("CREATE UNIQUE INDEX CONCURRENTLY ix_live ON inbox (message_id)")
+    assert migrate(engine, service) == ("sample_0002",)
+    index = next(index for index in inspect(engine).get_indexes("inbox") if index["name"] == "ix_live")
+    assert not index["unique"]
+    if engine.dialect.name == "postgresql":
+        with _autocommit(engine) as cursor:
+            cursor.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = 'ix_live'::regclass")
+            assert cursor.fetchone() == (True,)
+
+
+def test_a_writer_goes_on_while_an_index_is_made(database, service):
+    engine = open_engine(database)
+    migrate(engine, service)
+    _add(service, "sample_0002", "sample_0001", 'create_index_live(op, "ix_live", "inbox", ["message_id"])')
+    with ThreadPoolExecutor(1) as pool:
+        with engine.connect() as earlier, engine.connect() as later:
+            earlier.execute(text("INSERT INTO inbox VALUES ('a', 'x', now())"))
+            migrating = pool.submit(migrate, engine, service)
+            _until_waiting(engine)
+            # The migration waits for the earlier transaction; a plain CREATE INDEX would now hold this one up.
+            later.execute(text("SET lock_timeout = '2s'"))
+            later.execute(text("INSERT INTO inbox VALUES ('a', 'y', now())"))
+            later.commit()
+            assert not migrating.done()
+            earlier.commit()
+        assert migrating.result(30) == ("sample_0002",)
+    engine.dispose()
+
+
+def _until_waiting(engine):
+    query = text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE application_name = 'gridwhistle-migrate' AND query LIKE 'CREATE INDEX%' AND wait_event_type = 'Lock'"
+    )
+    deadline = time.monotonic() + 20
+    with engine.connect() as db:
+        while not db.execute(query).scalar_one():
+            db.rollback()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)  # noqa: TID251 -- waiting for another session
+
+
+@contextmanager
+def _autocommit(engine):
+    connection = psycopg2.connect(engine.url.set(drivername="postgresql").render_as_string(hide_password=False))
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            yield cursor
+    finally:
+        connection.close()
+
+
+def test_the_database_of_a_newer_release_is_left_alone_and_served(engine, service, tmp_path):
+    migrate(engine, service)
+    newer = Service(migrations=tmp_path / "newer")
+    newer.migrations.mkdir()
+    _add(newer, "sample_0001", None, "create_ledger_0001(op)")
+    _add(newer, "sample_0002", "sample_0001", "create_ledger_0002(op)")
+    assert migrate(engine, newer) == ("sample_0002",)
+    assert pending(engine, service) == ()
+    assert migrate(engine, service) == ()
 
 
 def test_several_processes_at_once_migrate_once(url, service):

@@ -13,7 +13,7 @@ from shared.ledger.engines import open_engine
 
 def test_no_drift(tmp_path):
     engine = open_engine(f"sqlite:///{tmp_path / 'deliberation.db'}")
-    assert migrate.migrate(engine, DEFINITION) == ("deliberation_0001",)
+    assert migrate.migrate(engine, DEFINITION)[:2] == ("deliberation_0001", "deliberation_0002")
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         differences = compare_metadata(context, [DEFINITION.tables, ledger_tables.metadata])

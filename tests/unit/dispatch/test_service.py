@@ -16,7 +16,7 @@ from tests.unit.dispatch.conftest import GATE, LIGHT
 
 def test_migrations_make_exactly_the_tables_that_the_code_uses(tmp_path):
     engine = open_engine(f"sqlite:///{tmp_path / 'dispatch.db'}")
-    assert migrate.migrate(engine, DEFINITION) == ("dispatch_0001",)
+    assert migrate.migrate(engine, DEFINITION)[:2] == ("dispatch_0001", "dispatch_0002")
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         differences = compare_metadata(context, [DEFINITION.tables, ledger_tables.metadata])

@@ -13,7 +13,7 @@ from shared.ledger.engines import open_engine
 
 def test_no_drift(tmp_path):
     engine = open_engine(f"sqlite:///{tmp_path / 'oversight.db'}")
-    assert migrate.migrate(engine, DEFINITION) == ("oversight_0001",)
+    assert migrate.migrate(engine, DEFINITION)[:2] == ("oversight_0001", "oversight_0002")
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         differences = compare_metadata(context, [DEFINITION.tables, ledger_tables.metadata])
