@@ -67,6 +67,42 @@ def append(db: Connection, envelopes: Sequence[Envelope], created_at: datetime) 
         db.execute(_APPEND, rows)
 
 
+def append_published(db: Connection, recorded: Sequence[tuple[Envelope, bytes]], at: datetime) -> None:
+    """Store events that left earlier and are lost here, with their exact bytes, as published."""
+    rows = [
+        {
+            "message_id": envelope.id,
+            "stream": envelope.stream,
+            "stream_version": envelope.streamversion,
+            "type": envelope.type,
+            "envelope": raw,
+            "created_at": envelope.time,
+            "published_at": at,
+        }
+        for envelope, raw in recorded
+    ]
+    if rows:
+        db.execute(_APPEND, rows)
+
+
+def heads(db: Connection, streams: Collection[str]) -> dict[str, int]:
+    """The last version given out of each of these streams; 0 of one that is unknown."""
+    query = select(stream_heads.c.stream, stream_heads.c.version).where(stream_heads.c.stream.in_(streams))
+    return dict.fromkeys(streams, 0) | {row.stream: row.version for row in db.execute(query)}
+
+
+def raise_heads(db: Connection, versions: Mapping[str, int]) -> None:
+    """Give out no version up to these any more: somebody has seen them."""
+    for stream, version in sorted(versions.items()):
+        statement = upsert(db.dialect.name, stream_heads).values(stream=stream, version=version)
+        newer = statement.excluded.version > stream_heads.c.version
+        db.execute(
+            statement.on_conflict_do_update(
+                index_elements=[stream_heads.c.stream], set_={"version": statement.excluded.version}, where=newer
+            )
+        )
+
+
 def pending(db: Connection, limit: int, *, without: Collection[str] = ()) -> list[Pending]:
     """The oldest unpublished rows, but for some streams.
 

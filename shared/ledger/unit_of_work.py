@@ -87,11 +87,18 @@ class UnitOfWork:
     events: list[Any] = field(default_factory=list)
     _emitted: list[_Emitted] = field(default_factory=list)
     _version_checked: bool = False
+    _now: datetime | None = None
 
     @property
     def now(self) -> datetime:
-        """The present instant; inside an event handler still the present, not the event's time."""
-        return self.at_hand.clock.now()
+        """The instant of this work, read once: all that one transaction stores and tells bears the same time.
+
+        Inside an event handler still the present, not the event's time. That a transaction has one instant is also
+        what lets a lost one be done again exactly (shared.ledger.recovery).
+        """
+        if self._now is None:
+            self._now = self.at_hand.clock.now()
+        return self._now
 
     @property
     def jurisdiction(self) -> Jurisdiction:
@@ -210,6 +217,10 @@ class UnitOfWork:
         outbox.append(self.db, self._envelopes(), self.now)
         self.db.commit()
         self._emitted.clear()
+
+    def told(self) -> list[tuple[str, str, dict[str, Any]]]:
+        """(type, stream, data) of each event emitted so far, in order."""
+        return [(each.row.type, each.stream, each.data) for each in self._emitted]
 
     def _envelopes(self) -> list[Envelope]:
         counts: dict[str, int] = {}
