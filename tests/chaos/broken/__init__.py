@@ -1,0 +1,28 @@
+"""Builds that are broken on purpose, so that the rig is known to bite.
+
+Each module here breaks one promise of the product in the process it is loaded into, by replacing a function of it:
+`planted(name)`, or `python -m tests.chaos.broken NAME serve|relay SERVICE --port N` for a process of its own. The
+product has no switch for any of this.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from importlib import import_module
+
+#: Name -> what the build does wrong.
+BROKEN = {
+    "ack-before-commit": "a message is acknowledged when it is handed over, before its effects are stored",
+    "marked-before-confirm": "outbox rows are marked published before the broker has confirmed them",
+    "inbox-key-without-handler": "the inbox knows a message by its id alone, not by handler and id",
+    "relay-by-position": "the relay goes on after the highest position it has published",
+    "lease-without-fencing": "a leader commits without proving that it still leads",
+    "bug-for-one-matter": "a handler of dispatch raises for matters whose words are cursed",
+}
+
+
+def planted(name: str) -> AbstractContextManager[None]:
+    """The product broken in this way, in this process, until the block ends. Raises KeyError for an unknown name."""
+    BROKEN[name]
+    found: AbstractContextManager[None] = import_module(f"{__name__}.{name.replace('-', '_')}").planted()
+    return found
