@@ -1,4 +1,7 @@
-"""`python -m benchmarks`: what `make bench` runs; with `up` or `import-demands` it is that command of gridwhistle."""
+"""`python -m benchmarks`: what `make bench` runs; with `up` or `import-demands` it is that command of gridwhistle.
+
+`lifecycle` drives whole lives over HTTP; without a word, the bulk import is measured.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,10 @@ if __name__ == "__main__":
         from deploy.launcher.cli import main as gridwhistle
 
         gridwhistle()
+    elif sys.argv[1:2] == ["lifecycle"]:
+        from benchmarks.lifecycle.command import main as lifecycle
+
+        lifecycle(sys.argv[2:])
     else:
         from benchmarks.import_beside_raw import main
 

@@ -10,28 +10,22 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from benchmarks import raw
-from deploy.launcher.client import SuiteClient, addresses_of, operator_token
-from deploy.launcher.installation import PACKS, trial_settings
-from deploy.launcher.supervisor import read_state
+from benchmarks import installation
+from deploy.launcher.client import SuiteClient, addresses_of
+from deploy.launcher.installation import PACKS
 from deploy.servers import PrivatePostgreSQL, PrivateRabbitMQ
-from deploy.servers.ports import free_port, is_free
 from shared import jurisdiction
 from shared.contracts.topology import SERVICES
 from shared.kernel.clock import parse_instant
@@ -49,9 +43,8 @@ WORDS = (
     "楼下餐馆油烟直接排到院里",
     "大件垃圾堆在单元门口没人清运",
 )
-#: Seconds until the suite must be ready, and until it must be at rest after the import.
-READY_S, REST_S = 120, 600
-PROJECT = Path(__file__).parents[1]
+#: Seconds until the suite must be at rest after the import.
+REST_S = 600
 
 
 @click.command()
@@ -67,15 +60,15 @@ def main(*, demands: int, file: Path | None, as_json: bool) -> None:
             PrivateRabbitMQ(folder / "rabbitmq") as broker,
             PrivatePostgreSQL(folder / "postgresql") as database,
         ):
-            before = _yardsticks(broker, database)
+            before = installation.yardsticks(broker, database)
             found: dict[str, Any] = {}
-            settings = _settings(folder, broker, database)
+            settings = installation.settings_for(folder, broker, database)
             source = file or _made_up(folder / "demands.csv", demands)
-            with _suite(settings, folder) as client:
-                found["memory_idle_mb"] = _memory(settings)
+            with installation.suite(settings, folder) as client:
+                found["memory_idle_mb"] = installation.memory(settings)
                 found |= _import(source, demands, settings, client)
-                found["memory_mb"] = _memory(settings)
-            after = _yardsticks(broker, database)
+                found["memory_mb"] = installation.memory(settings)
+            after = installation.yardsticks(broker, database)
     found |= {name: (before[name] + after[name]) / 2 for name in before} | {"raw_before": before, "raw_after": after}
     found["import_of_pgbench"] = found["import_s"] / found["pgbench_tx_s"]
     found["through_of_pgbench"] = found["through_s"] / found["pgbench_tx_s"]
@@ -84,22 +77,6 @@ def main(*, demands: int, file: Path | None, as_json: bool) -> None:
         click.echo(json.dumps(found, ensure_ascii=False))
     else:
         _print(found)
-
-
-def _yardsticks(broker: PrivateRabbitMQ, database: PrivatePostgreSQL) -> dict[str, float]:
-    """Raw figures; taken before and after, because other work on the machine comes and goes."""
-    return {"pgbench_tx_s": raw.pgbench(database), "publishing_msg_s": raw.publishing(broker.url_for("raw"))}
-
-
-def _settings(folder: Path, broker: PrivateRabbitMQ, database: PrivatePostgreSQL) -> Settings:
-    base = free_port()
-    while not all(is_free(base + offset) for offset in (*range(1, 6), *range(11, 16))):
-        base = free_port()
-    return replace(
-        trial_settings(folder / "suite", "jianwai", port_base=base),
-        broker_url=broker.url_for("full"),
-        database_url=database.url_for("postgres").rsplit("/", 1)[0] + "/bench_{service}",
-    )
 
 
 def _made_up(path: Path, count: int) -> Path:
@@ -116,46 +93,14 @@ def _made_up(path: Path, count: int) -> Path:
     return path
 
 
-@contextmanager
-def _suite(settings: Settings, folder: Path) -> Iterator[SuiteClient]:
-    """`gridwhistle up` until the block ends."""
-    client = SuiteClient(addresses_of(settings), operator_token(settings.token_secret))
-    with (folder / "up.log").open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks", "up"],
-            env=_environment(settings), cwd=PROJECT, stdout=output, stderr=output,
-        )  # fmt: skip
-        try:
-            _until(lambda: _ready(settings), READY_S, process, folder)
-            yield client
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(60)
-
-
-def _environment(settings: Settings) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GRIDWHISTLE_")}
-    return kept | settings.environment()
-
-
-def _ready(settings: Settings) -> bool:
-    state = read_state(settings.data_dir)
-    return state is not None and all(each["ready"] for each in state["processes"])
-
-
-def _until(condition: Any, seconds: float, process: subprocess.Popen[bytes], folder: Path) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise SystemExit((folder / "up.log").read_text(encoding="utf-8")[-3_000:])
-        time.sleep(0.1)  # noqa: TID251 -- waiting for other processes
-
-
 def _import(source: Path, limit: int, settings: Settings, client: SuiteClient) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks", "import-demands", str(source), "--json", "--limit", str(limit)]
     command += ["--url", addresses_of(settings)["intake"], "--source", "bench"]
     began = time.perf_counter()
-    done = subprocess.run(command, env=_environment(settings), cwd=PROJECT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env=installation.environment(settings), cwd=installation.PROJECT, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
     result = json.loads(done.stdout) if done.stdout else {"rows": 0}
     if not result["rows"]:
         raise SystemExit(done.stderr)
@@ -185,17 +130,6 @@ def _busy(answers: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 def _operations(client: SuiteClient) -> Mapping[str, Mapping[str, Any]]:
     return {name: client.get(name, "/api/v1/operations") for name in SERVICES}
-
-
-def _memory(settings: Settings) -> dict[str, float]:
-    """Resident memory of each process, MB."""
-    state = read_state(settings.data_dir) or {"processes": []}
-    found = {}
-    for each in state["processes"]:
-        status = Path(f"/proc/{each['pid']}/status").read_text(encoding="ascii")
-        line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
-        found[each["name"]] = int(line.split()[1]) / 1_024
-    return found
 
 
 def _print(found: Mapping[str, Any]) -> None:
