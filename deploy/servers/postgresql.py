@@ -6,14 +6,16 @@ as in production unless `durable=False` is asked for, which is for tests that ne
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import psycopg2
 import psycopg2.errors
@@ -124,6 +126,29 @@ class PrivatePostgreSQL:
         """Drop a database, ending its sessions; no error when it is not there."""
         self._command(f"DROP DATABASE IF EXISTS {_checked(database)} WITH (FORCE)")
 
+    def sessions(self) -> list[int]:
+        """Process ids of the clients' sessions, without this one."""
+        return [
+            row[0]
+            for row in self._command(
+                "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            )
+        ]
+
+    def terminate_sessions(self) -> int:
+        """End every session of a client, as an administrator would; returns how many."""
+        return len(
+            self._command(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            )
+        )
+
+    def kill_session(self, pid: int) -> None:
+        """SIGKILL of one session: the server ends all others and recovers from its log. No-op when it has ended."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
     def program(self, name: str) -> Path:
         """Path of one of PostgreSQL's own programs: psql, pgbench, pg_dump."""
         return debian.ensure(debian.POSTGRESQL, self._say) / name
@@ -134,12 +159,13 @@ class PrivatePostgreSQL:
         except (psycopg2.errors.DuplicateDatabase, psycopg2.errors.UniqueViolation):
             return  # it is there, or someone else made it in this moment
 
-    def _command(self, statement: str) -> None:
+    def _command(self, statement: str) -> list[tuple[Any, ...]]:
         connection = self._connect()
         try:
             connection.autocommit = True
             with connection.cursor() as cursor:
                 cursor.execute(statement)
+                return cursor.fetchall() if cursor.description else []
         finally:
             connection.close()
 

@@ -192,6 +192,24 @@ class PrivateRabbitMQ:
             raise ServerFailed(f"rabbitmqctl {' '.join(arguments)} failed.", done.stdout + done.stderr)
         return done.stdout
 
+    def raise_memory_alarm(self) -> None:
+        """Make it believe that it uses too much memory: it reads from publishers no more. Raises ServerError."""
+        self.ctl("set_vm_memory_high_watermark", "absolute", "1")
+
+    def raise_disk_alarm(self) -> None:
+        """Make it believe that its disk is nearly full: it reads from publishers no more. Raises ServerError."""
+        self.ctl("set_disk_free_limit", "1000000GB")
+
+    def clear_alarms(self) -> None:
+        """Put both limits back as configured; it reads from publishers again. Raises ServerError."""
+        self.ctl("set_vm_memory_high_watermark", "absolute", MEMORY_LIMIT)
+        self.ctl("set_disk_free_limit", DISK_LIMIT)
+
+    def alarms(self) -> tuple[str, ...]:
+        """The alarms in force now: "memory", "disk" (the management interface is seconds late). Raises ServerError."""
+        found = self.ctl("eval", "[A || {{resource_limit, A, _}, _} <- rabbit_alarm:get_alarms()].")
+        return tuple(name for name in ("memory", "disk") if name in found)
+
     def _end(self, signal_name: str) -> None:
         for process in (self._broker, self._epmd):
             if process is not None:
