@@ -1,6 +1,7 @@
 """What an operator decides about a quarantined message: handle it now, or let its stream go on without it.
 
-Each decision carries a name and a reason and is kept beside the message's bytes. Nothing is ever deleted here.
+Each decision carries a name and a reason, is kept beside the message's bytes, and has its row among the interventions.
+Nothing is ever deleted here. Safe while other processes handle the same stream: the stream's position is locked.
 """
 
 from __future__ import annotations
@@ -12,10 +13,14 @@ from sqlalchemy import Row
 from shared.contracts import envelope as envelopes
 from shared.contracts.envelope import Envelope
 from shared.kernel.errors import Conflict
-from shared.ledger import inbox, quarantine
+from shared.ledger import inbox, interventions, quarantine
 from shared.ledger.errors import HandlerFailed
+from shared.ledger.interventions import checked_reason
 from shared.ledger.reception import Outcome, Reception
-from shared.ledger.unit_of_work import look_only, unit_of_work
+from shared.ledger.unit_of_work import UnitOfWork, look_only, unit_of_work
+
+#: State that a decision leaves -> kind of intervention.
+_KINDS = {"released": "release", "discarded": "discard"}
 
 
 class StillFails(Conflict):
@@ -36,12 +41,19 @@ class Decided(Conflict):
     code = "already-decided"
 
 
+class Handled(Conflict):
+    """The message has had its effect by now (it came again). Release it: that only notes so."""
+
+    code = "already-handled"
+
+
 def release(reception: Reception, entry_id: str, *, by: str, why: str) -> Outcome:
     """Handle a quarantined message now, and those parked behind it.
 
-    Handled first, noted afterwards: killed in between, it is handled once and can be released again. Raises NotFound,
-    Decided, StillFails, Transient.
+    Handled first, noted afterwards: killed in between, it is handled once and can be released again. Raises Invalid
+    (reason), NotFound, Decided, StillFails, Transient.
     """
+    why = checked_reason(why)
     row = _held(reception, entry_id)
     try:
         outcome = reception.receive(bytes(row.body))
@@ -49,15 +61,18 @@ def release(reception: Reception, entry_id: str, *, by: str, why: str) -> Outcom
         raise _still(entry_id, str(error)) from error
     if outcome is Outcome.QUARANTINED:
         raise _still(entry_id, str(row.detail))
-    _note(reception, entry_id, state="released", by=by, why=why)
+    with unit_of_work(reception.at_hand) as work:
+        _decide(work, row, state="released", by=by, why=why, detail={"outcome": outcome.value})
+        work.commit()
     return outcome
 
 
 def discard(reception: Reception, entry_id: str, *, by: str, why: str) -> int:
     """Set a message aside for good; its stream goes on. Returns how many parked successors were applied.
 
-    Raises NotFound, Decided, NotNext, Transient.
+    Raises Invalid (reason), NotFound, Decided, Handled, NotNext, Transient.
     """
+    why = checked_reason(why)
     row = _held(reception, entry_id)
     envelope = _envelope(bytes(row.body))
     with unit_of_work(reception.at_hand) as work:
@@ -70,8 +85,12 @@ def discard(reception: Reception, entry_id: str, *, by: str, why: str) -> int:
                     where="id",
                     remedy="Decide about the earlier message of this stream first.",
                 )
-            inbox.record(work.db, reception.name, envelope.id, work.now)
-        quarantine.decide(work.db, entry_id, state="discarded", by=by, why=why, at=work.now)
+            if not inbox.record(work.db, reception.name, envelope.id, work.now):
+                raise Handled(
+                    f"{entry_id} has been handled since it was set aside.", where="id",
+                    remedy="There is nothing to discard; release it, which only notes that.",
+                )  # fmt: skip
+        _decide(work, row, state="discarded", by=by, why=why, detail={})
         work.commit()
     freed = 0
     while count := reception.sweep():
@@ -83,14 +102,22 @@ def _held(reception: Reception, entry_id: str) -> Row[Any]:
     with look_only(reception.at_hand) as work:
         row: Row[Any] = quarantine.entry(work.db, entry_id)
     if row.state != "held":
-        raise Decided(f"The message was {row.state} by {row.decided_by}: {row.decided_why}.", where="id")
+        raise _decided(row)
     return row
 
 
-def _note(reception: Reception, entry_id: str, *, state: str, by: str, why: str) -> None:
-    with unit_of_work(reception.at_hand) as work:
-        quarantine.decide(work.db, entry_id, state=state, by=by, why=why, at=work.now)
-        work.commit()
+def _decide(work: UnitOfWork, row: Row[Any], *, state: str, by: str, why: str, detail: dict[str, Any]) -> None:
+    if not quarantine.decide(work.db, row.id, state=state, by=by, why=why, at=work.now):
+        raise _decided(quarantine.entry(work.db, row.id))
+    about = {"entry": row.id, "message": row.message_id, "reason": row.reason, **detail}
+    interventions.note(work, _KINDS[state], by=by, why=why, detail=about)
+
+
+def _decided(row: Row[Any]) -> Decided:
+    return Decided(
+        f"The message was {row.state} by {row.decided_by}: {row.decided_why}.", where="id",
+        remedy="Nothing more is needed.",
+    )  # fmt: skip
 
 
 def _still(entry_id: str, detail: str) -> StillFails:

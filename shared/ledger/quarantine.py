@@ -9,13 +9,16 @@ Releasing handles it now; discarding it lets the stream go on without it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, update
 
+from shared.contracts import envelope as envelopes
 from shared.kernel.errors import NotFound
 from shared.ledger.dialects import upsert
-from shared.ledger.tables import failures, quarantine
+from shared.ledger.tables import failures, parked, quarantine
 
 #: Attempts at a message that a bug makes fail, before it is set aside.
 MAX_ATTEMPTS = 5
@@ -59,7 +62,7 @@ def count_failure(db: Connection, handler: str, message_id: str, error: str, at:
     return attempts
 
 
-def listed(db: Connection, *, state: str = "held", limit: int = 100) -> Sequence[Row[tuple[object, ...]]]:
+def listed(db: Connection, *, state: str = "held", limit: int = 100) -> Sequence[Row[Any]]:
     """Entries, oldest first."""
     return db.execute(
         select(quarantine)
@@ -69,7 +72,7 @@ def listed(db: Connection, *, state: str = "held", limit: int = 100) -> Sequence
     ).all()
 
 
-def entry(db: Connection, entry_id: str) -> Row[tuple[object, ...]]:
+def entry(db: Connection, entry_id: str) -> Row[Any]:
     """One entry; raises NotFound."""
     row = db.execute(select(quarantine).where(quarantine.c.id == entry_id)).one_or_none()
     if row is None:
@@ -80,13 +83,58 @@ def entry(db: Connection, entry_id: str) -> Row[tuple[object, ...]]:
     return row
 
 
-def decide(db: Connection, entry_id: str, *, state: str, by: str, why: str, at: datetime) -> None:
-    """Note what an operator decided (released or discarded) and why."""
-    db.execute(
+def decide(db: Connection, entry_id: str, *, state: str, by: str, why: str, at: datetime) -> bool:
+    """Note what an operator decided (released or discarded) and why; False when somebody had decided before."""
+    done = db.execute(
         update(quarantine)
-        .where(quarantine.c.id == entry_id)
+        .where(quarantine.c.id == entry_id, quarantine.c.state == "held")
         .values(state=state, decided_by=by, decided_why=why, decided_at=at)
     )
+    return bool(done.rowcount)
+
+
+def discarded(db: Connection, handler: str) -> set[str]:
+    """Ids of the messages that were set aside for good: they never had an effect."""
+    query = select(quarantine.c.message_id).where(
+        quarantine.c.handler == handler, quarantine.c.state == "discarded", quarantine.c.message_id.is_not(None)
+    )
+    return {message_id for message_id in db.execute(query).scalars() if message_id is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """What is parked behind a quarantined event."""
+
+    stream: str
+    events: int
+    #: Since when the oldest of them waits; None when none does.
+    since: datetime | None
+
+
+def waiting_behind(db: Connection, entries: Sequence[Row[Any]]) -> dict[str, Waiting]:
+    """Entry id -> what waits for its decision, for entries that belong to a stream."""
+    streams: dict[str, str] = {}
+    for row in entries:
+        try:
+            envelope = envelopes.from_bytes(bytes(row.body))
+        except (envelopes.Undecodable, envelopes.SchemaViolation):
+            continue
+        if envelope.streamversion > 0:
+            streams[row.id] = envelope.stream
+    if not streams:
+        return {}
+    query = (
+        select(parked.c.stream, func.count().label("events"), func.min(parked.c.parked_at).label("since"))
+        .where(parked.c.stream.in_(set(streams.values())))
+        .group_by(parked.c.stream)
+    )
+    found = {row.stream: row for row in db.execute(query)}
+    return {
+        entry_id: Waiting(stream=stream, events=found[stream].events, since=found[stream].since)
+        if stream in found
+        else Waiting(stream=stream, events=0, since=None)
+        for entry_id, stream in streams.items()
+    }
 
 
 def held_count(db: Connection) -> int:
