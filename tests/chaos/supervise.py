@@ -1,7 +1,7 @@
-"""`gridwhistle up`, with two things an operator's supervisor can do and ours cannot be told: keep a process down, and
-start everything in reverse order. It must change nothing else: what runs is the product's own supervisor.
+"""`gridwhistle up`, with two things that ours cannot be told: keep a process down, and start in reverse order.
 
-A file `held/<name>` in the data folder keeps a process down once it has ended. CHAOS_ORDER=reverse reverses the order.
+It must change nothing else: what runs is the product's own supervisor. A file `held/<name>` in the data folder keeps a
+process down once it has ended. CHAOS_ORDER=reverse reverses the order.
 """
 
 from __future__ import annotations

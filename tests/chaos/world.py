@@ -1,4 +1,4 @@
-"""The world that the rig breaks: the suite in full mode, its broker, its database, and a proxy in front of each of both.
+"""The world that the rig breaks: the suite in full mode, its broker and database, and a proxy in front of each.
 
 All processes of the suite connect through the proxies; the rig itself connects directly. Faults break it through this;
 the judge looks at it. It must never touch a table or a queue in order to put something right.
@@ -14,6 +14,7 @@ from datetime import timedelta
 from deploy.servers import PrivatePostgreSQL, PrivateRabbitMQ
 from shared.contracts.topology import SERVICES
 from shared.kernel.clock import SteppedClock
+from tests.chaos.proxy import Proxy
 from tests.chaos.suite import FullSuite
 from tests.chaos.supervise import HELD, ORDER
 
@@ -49,8 +50,10 @@ class World(FullSuite):
         self._direct_database = f"{base}/{name}_{{service}}"
         for service in SERVICES:
             postgresql.url_for(f"{name}_{service}")
-        self.broker_proxy = _proxy(broker.port)
-        self.database_proxy = _proxy(postgresql.port)
+        self.broker_proxy = Proxy("127.0.0.1", broker.port)
+        self.database_proxy = Proxy("127.0.0.1", postgresql.port)
+        self.broker_proxy.start()
+        self.database_proxy.start()
         self.clock = SteppedClock(folder / "clock.offset")
         super().__init__(
             folder,
@@ -131,26 +134,6 @@ class World(FullSuite):
                 waiting = [each["name"] for each in self.running() if not each["ready"]]
                 raise AssertionError(f"still waiting after {seconds:.0f} s; not ready: {waiting}; {_tail(self.output)}")
             time.sleep(every)  # noqa: TID251 -- waiting for other processes
-
-
-class _Direct:
-    """No proxy yet (tests/chaos/proxy.py)."""
-
-    def __init__(self, port):
-        self.port = port
-
-    def stop(self):
-        return
-
-
-def _proxy(port):
-    try:
-        from tests.chaos.proxy import Proxy  # noqa: PLC0415 -- being written
-    except ModuleNotFoundError:
-        return _Direct(port)
-    made = Proxy("127.0.0.1", port)
-    made.start()
-    return made
 
 
 def _signal(pid, number):

@@ -41,6 +41,8 @@ class Fault:
     #: What it needs beside the suite: "root", "cluster" … The monkey leaves out what the world does not offer
     #: (`World.offers`).
     needs: frozenset[str] = frozenset()
+    #: Not together with others: it starts processes or servers anew.
+    alone: bool = False
     #: One line for docs/reliability.md: how it is produced.
     how: str = ""
 

@@ -130,6 +130,7 @@ FAULTS = (
     ),
     Fault(
         kind="start-order-reversed", modes=frozenset({FULL}), hold_s=(0, 0), strike=_reverse, heal=nothing_to_heal,
+        alone=True,
         how="Ctrl-C for the whole suite under load, then started last service first",
     ),
     Fault(

@@ -1,0 +1,73 @@
+"""`python -m tests.chaos`: the long run. Prints progress, the verdict and a table of recoveries; 1 on any finding."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.chaos import run
+from tests.chaos.faults.fault import EMBEDDED, FULL
+
+
+def main():
+    """Run what the command line asks for; returns the exit code."""
+    options = _parse()
+    code = 0
+    for mode in (FULL, EMBEDDED) if options.mode == "both" else (options.mode,):
+        code = max(code, _play(mode, options))
+    return code
+
+
+def _parse():
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--mode", choices=(FULL, EMBEDDED, "both"), default="both")
+    parser.add_argument("--matters", type=int, default=10_000, help="lives, in each mode")
+    parser.add_argument("--faults", type=int, default=200, help="strokes, in each mode")
+    parser.add_argument("--clients", type=int, default=8, help="client threads of the producer")
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--kinds", help="only these faults, divided by commas")
+    parser.add_argument("--together", type=float, default=0.15, help="share of strokes that come in pairs")
+    parser.add_argument("--hold", type=float, default=1.0, help="factor on how long faults are held")
+    parser.add_argument("--folder", type=Path, help="keep everything here; else in a folder that is thrown away")
+    return parser.parse_args()
+
+
+def _play(mode, options):
+    began = time.monotonic()
+
+    def say(line):
+        print(f"{time.monotonic() - began:7.1f} {line}", flush=True)  # noqa: T201 -- its output
+
+    with ExitStack() as stack:
+        folder = options.folder
+        if folder is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gridwhistle-chaos-")))
+        folder = folder / mode
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o755)
+        folder.parent.chmod(0o755)  # PostgreSQL's own account has to reach its data below
+        say(f"{mode} mode, {options.matters} matters, {options.faults} faults, seed {options.seed}, in {folder}")
+        if mode == EMBEDDED:
+            from tests.chaos.embedded import embedded_world  # noqa: PLC0415 -- only that mode needs it
+
+            world = embedded_world(stack, folder, say=say)
+        else:
+            world = run.full_world(stack, folder, say=say)
+        say("the suite is ready")
+        verdict, monkey = run.play(
+            world, matters=options.matters, strokes=options.faults, seed=options.seed, clients=options.clients,
+            kinds=None if options.kinds is None else options.kinds.split(","), together=options.together,
+            hold=options.hold, say=say,
+        )  # fmt: skip
+        for line in run.recovery_table(monkey.strokes):
+            print(line)  # noqa: T201
+        say(f"{mode}: {verdict}")
+        return 0 if verdict.ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,160 @@
+"""The monkey: strikes, holds, heals, and measures how long the suite takes until everything works again.
+
+Every kind occurs once before any occurs twice; after that at random. The same seed gives the same order, victims and
+holding times. It must never be lenient: what does not recover in time ends the run.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+
+from services.oversight.tables import trace
+from shared.contracts.topology import hearers
+from shared.kernel import strict_json
+from shared.ledger import tables
+from shared.ledger.engines import reading
+from tests.chaos.faults.fault import Fault, Struck
+
+#: Seconds after which a suite that has not recovered is given up.
+RECOVERS_WITHIN_S = 150.0
+#: Shortest wait, in seconds, between two looks at a probe.
+LOOK_EVERY_S = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stroke:
+    """One fault as it happened."""
+
+    fault: Fault
+    struck: Struck
+    held_s: float
+    #: Seconds from the healing (from the stroke, where nothing is healed) until everything works again.
+    recovered_s: float
+    #: Struck together with others, so that the time is theirs too.
+    together: int
+
+
+class Monkey:
+    """Strikes a world."""
+
+    def __init__(self, world, producer, faults, *, strokes, seed=1, together=0.15, hold=1.0, say=print):
+        """`strokes`: how many. `together`: share of pairs, or a number above 1: as many at once. `hold`: scales."""
+        self._world, self._producer, self._say = world, producer, say
+        self._dice = random.Random(seed)
+        self._hold = hold
+        usable = [
+            fault for fault in faults.values() if world.mode in fault.modes and fault.needs <= world.offers
+        ]  # fmt: skip
+        self.left_out = sorted(set(faults) - {fault.kind for fault in usable})
+        self._plan = self._rounds(usable, strokes, together)
+        self.planned = sum(len(round_) for round_ in self._plan)
+        self.strokes: list[Stroke] = []
+        self._rounds_done = 0
+
+    def _rounds(self, usable, strokes, together):
+        order = list(usable)
+        self._dice.shuffle(order)
+        while len(order) < strokes:
+            order.append(self._dice.choice(usable))
+        rounds = []
+        while order:
+            many = int(together) if together > 1 else (2 if self._dice.random() < together else 1)
+            alone = order[0].alone
+            taken = [order.pop(0)]
+            while not alone and len(taken) < many:
+                mate = next((one for one in order if not one.alone and _family(one) not in map(_family, taken)), None)
+                if mate is None:
+                    break
+                order.remove(mate)
+                taken.append(mate)
+            rounds.append(taken)
+        return rounds
+
+    @property
+    def progress(self):
+        """The share of the plan that is done or under way."""
+        return (self._rounds_done + 1) / max(1, len(self._plan))
+
+    def run(self):
+        """Do everything planned. Raises AssertionError when the suite does not recover."""
+        for round_ in self._plan:
+            self._strike(round_)
+            self._rounds_done += 1
+
+    def _strike(self, faults):
+        hits: list[tuple[Fault, Struck]] = []
+        began = time.monotonic()
+        try:
+            for fault in faults:
+                hits.append((fault, fault.strike(self._world, self._dice)))
+            longest = max(self._dice.uniform(*fault.hold_s) * self._hold for fault in faults)
+            remaining = longest - (time.monotonic() - began)
+            if longest > 0 and remaining > 0:
+                time.sleep(remaining)  # noqa: TID251 -- the fault is held
+        finally:
+            healed_from = time.monotonic() if any(fault.hold_s[1] > 0 for fault in faults) else began
+            for fault, struck in reversed(hits):
+                fault.heal(self._world, struck)
+        held = healed_from - began
+        recovered = self._until_recovered(healed_from)
+        for fault, struck in hits:
+            self.strokes.append(
+                Stroke(fault=fault, struck=struck, held_s=held, recovered_s=recovered, together=len(hits))
+            )
+        names = " + ".join(f"{fault.kind} ({struck.what})" for fault, struck in hits)
+        self._say(
+            f"[{len(self.strokes):>3}/{self.planned}] {names}: held {held:.1f} s, recovered in {recovered:.1f} s; "
+            f"{self._producer.begun} lives"
+        )
+
+    # -- recovery ------------------------------------------------------------------------------------------------
+
+    def _until_recovered(self, since):
+        """Every process ready, and a demand has been all the way through."""
+        self._world.until_ready(RECOVERS_WITHIN_S)
+        entry = self._producer.probe()
+        assert entry is not None, "a probe was refused"
+        self._world.until(lambda: self._arrived(entry.key), RECOVERS_WITHIN_S)
+        return time.monotonic() - since
+
+    def _arrived(self, correlation):
+        """Whether everything that the probe caused so far has been handled by everyone who hears it."""
+        try:
+            return self._heard_everywhere(correlation)
+        except DBAPIError:
+            return False
+
+    def _heard_everywhere(self, correlation):
+        found = {}
+        for service in ("intake", "dispatch"):
+            with reading(self._world.engines[service]) as db:
+                newest = select(tables.outbox.c.envelope).order_by(tables.outbox.c.position.desc()).limit(400)
+                for raw in db.execute(newest).scalars():
+                    envelope = strict_json.parse(bytes(raw))
+                    if envelope["correlationid"] == correlation:
+                        found[envelope["id"]] = envelope["type"]
+        if "gridwhistle.dispatch.matter-classified.v1" not in found.values():
+            return False
+        wanted = {}
+        for message_id, type_ in found.items():
+            for subscription in hearers(type_):
+                wanted.setdefault(subscription.consumer, set()).add(message_id)
+        for service, ids in wanted.items():
+            with reading(self._world.engines[service]) as db:
+                here = select(tables.inbox.c.message_id).where(tables.inbox.c.message_id.in_(ids))
+                if set(db.execute(here).scalars()) != ids:
+                    return False
+        with reading(self._world.engines["oversight"]) as db:
+            traced = set(db.execute(select(trace.c.message_id).where(trace.c.message_id.in_(found))).scalars())
+        return traced == set(found)
+
+
+def _family(fault):
+    """What two faults struck together must not share: one thing is not broken twice at once."""
+    module = fault.strike.__module__.rsplit(".", 1)[-1]
+    return fault.kind if module == "processes" else module

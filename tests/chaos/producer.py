@@ -1,0 +1,457 @@
+"""The producer: N matters, each driven through its whole life over the public HTTP interfaces by the pack's own people.
+
+A life looks at its matter before each step and does what the matter's state asks for, so that it copes with what
+happens by itself meanwhile (breaches, climbs). It must never look into a database.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from deploy.launcher.demo.cast import Cast, NobodyThere, asker
+from deploy.launcher.demo.words import NOT_DONE, VERIFIED, words_for
+from deploy.launcher.scenario import doors
+from services.oversight.handlers.evaluations import TOKEN_PURPOSE
+from shared import jurisdiction as packs
+from shared.kernel.actor import ANONYMOUS
+from shared.kernel.hashing import link_token
+from tests.chaos.book import ACCEPTED, UNANSWERED
+from tests.chaos.door import Door, NoAnswer
+
+#: Seconds within which what a command entails must be seen from outside, faults and all.
+FOLLOWS_WITHIN_S = 300.0
+#: Seconds between two looks.
+LOOK_EVERY_S = 0.15
+#: Steps after which a life is given up: it goes round in circles.
+MOST_STEPS = 80
+#: Share of lives that wish for each of these beside the plain way.
+WISHES = {
+    "progress": 0.6, "supplement": 0.1, "escalate": 0.12, "whistle": 0.1, "return": 0.06, "suspend": 0.05,
+    "reclassify": 0.04, "deliberate": 0.05, "withdraw": 0.05, "rework": 0.06, "reopen": 0.06, "inspect": 0.04,
+}  # fmt: skip
+JOINED, UNLOCATED, CONTACT, ANSWERS = 0.08, 0.04, 0.4, 0.7
+DEPARTMENTS = ("dept-water", "dept-property-office")
+CLASSES = ("same-day", "within-week", "within-month")
+
+PROBLEMS = (
+    "楼道三层的灯不亮了，老人上下楼看不清台阶",
+    "小区门口的井盖松动，车压过响声很大",
+    "装修垃圾堆在消防通道上好几天没人清",
+    "楼下餐馆的油烟直接排到居民窗口",
+    "电动车在楼道里充电，有火灾隐患",
+    "路边的树枝压住了电线，刮风时打火",
+    "单元门禁坏了，陌生人随便进出",
+    "下水道堵了，污水漫到路面上",
+    "楼上夜里装修，吵得孩子没法睡觉",
+    "健身器材的螺丝松了，老人差点摔倒",
+    "共享单车占满了盲道，轮椅过不去",
+    "暖气不热，家里只有十四度",
+)
+
+
+@dataclass(kw_only=True)
+class Life:
+    """One matter as its producer knows it."""
+
+    number: int
+    dice: random.Random
+    wishes: list[str]
+    grid: str
+    matter: str = ""
+    #: Demand id -> tracking code.
+    demands: dict[str, str] = field(default_factory=dict)
+    whistles: dict[str, str] = field(default_factory=dict)
+    reopened: int = 0
+    steps: int = 0
+
+
+class Producer:
+    """Drives lives with a number of client threads."""
+
+    def __init__(self, world, book, *, matters, clients=8, seed=1, pace=lambda: 1.0):
+        """`pace`: the share of all lives that may have begun by now, so that load lasts as long as the faults."""
+        self.world, self.book, self.matters = world, book, matters
+        self.door = Door(world, book)
+        self.done = Counter()
+        self._pack = packs.load(world.settings.jurisdiction)
+        self._cast = Cast(self._pack)
+        self._observer = doors.observer(self._pack)
+        self._grids = [
+            unit.id for unit in self._pack.units.values() if unit.level == "grid" and self._pack.responsible(unit.id)
+        ]
+        self._seed, self._pace = seed, pace
+        self._next, self._lock = 0, threading.Lock()
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._client, name=f"client-{n}", daemon=True) for n in range(clients)]
+        self.errors: list[BaseException] = []
+
+    def start(self):
+        """Begin; the threads end by themselves when every life is over."""
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def running(self):
+        """Whether any life is still going on or to come."""
+        return any(thread.is_alive() for thread in self._threads)
+
+    @property
+    def begun(self):
+        """How many lives have begun."""
+        return self._next
+
+    def stop(self):
+        """Begin no more lives."""
+        self._stop.set()
+
+    def join(self, seconds):
+        """Wait for all lives; what is not over then is a finding. Raises what a client died of: a bug of the rig."""
+        deadline = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                self.book.stall(f"{thread.name} is not through after {seconds:.0f} s")
+        if self.errors:
+            raise self.errors[0]
+
+    def probe(self):
+        """A demand whose way through the suite shows that everything works. Its entry, or None when not answered."""
+        life = Life(number=-1, dice=random.Random(), wishes=[], grid=self._grids[0])
+        entry = self._register(life, f"巡检：{PROBLEMS[0]}（{time.monotonic_ns()}）", located=True)
+        return entry if entry.result == ACCEPTED else None
+
+    # -- lives ---------------------------------------------------------------------------------------------------
+
+    def _client(self):
+        while not self._stop.is_set():
+            with self._lock:
+                number = self._next
+                if number >= self.matters:
+                    return
+                if number < self._pace() * self.matters:
+                    self._next += 1
+                else:
+                    number = None
+            if number is None:
+                self._stop.wait(0.05)
+                continue
+            try:
+                self._live(number)
+            except NoAnswer as error:
+                self.book.stall(f"life {number}: {error}")
+            except BaseException as error:
+                self.errors.append(error)
+                raise
+
+    def _live(self, number):
+        dice = random.Random(self._seed * 1_000_003 + number)
+        wishes = [wish for wish, share in WISHES.items() if dice.random() < share]
+        life = Life(number=number, dice=dice, wishes=wishes, grid=dice.choice(self._grids))
+        if not self._begin(life):
+            self.done["refused"] += 1
+            return
+        while life.steps < MOST_STEPS:
+            life.steps += 1
+            view = self.door.ask("dispatch", doors.MATTER.replace("<matter>", life.matter), self._observer)
+            state = view["state"]
+            if state == "withdrawn" or (state == "closed" and not self._after(life, view)):
+                self.done[state] += 1
+                return
+            if state != "closed":
+                STEPS[state](self, life, view)
+        self.book.stall(f"life {number}: matter {life.matter} is not through after {MOST_STEPS} steps")
+
+    def _begin(self, life):
+        text = f"{life.dice.choice(PROBLEMS)}（第{life.number}件）"
+        located = life.dice.random() >= UNLOCATED
+        entry = self._register(life, text, located=located)
+        if entry.result != ACCEPTED:
+            return False
+        life.matter = entry.reply["matter_id"]
+        if located and life.dice.random() < JOINED:
+            self._register(life, text, located=True)
+        return self._seen("dispatch", doors.MATTER.replace("<matter>", life.matter), life) is not None
+
+    def _register(self, life, text, *, located):
+        asker_ = {"kind": "resident", "anonymous": True}
+        if life.dice.random() < CONTACT:
+            asker_ = {"kind": "resident", "name": "王女士", "phone": f"138{life.dice.randrange(10**8):08d}"}
+        place = {"grid": life.grid} if located else {"address": "建外某处，说不清楚"}
+        entry = self.door.send(
+            "intake.register-demand",
+            self._cast.desk("street"),
+            {"channel": "hotline-12345", "text": text, "location": place, "asker": asker_},
+        )
+        if entry.result == ACCEPTED:
+            life.demands[entry.reply["demand_id"]] = entry.reply["tracking_code"]
+        return entry
+
+    def _seen(self, service, path, life, *, condition=lambda _answer: True):
+        """Wait until something that has to follow can be seen; None when it never is, which is a finding."""
+        deadline = time.monotonic() + FOLLOWS_WITHIN_S
+        while time.monotonic() < deadline:
+            answer = self.door.ask(service, path, self._observer)
+            if answer is not None and condition(answer):
+                return answer
+            time.sleep(LOOK_EVERY_S)  # noqa: TID251 -- a client waiting for a service
+        self.book.stall(f"life {life.number}: {service} {path} was not seen within {FOLLOWS_WITHIN_S:.0f} s")
+        return None
+
+    # -- steps, by the matter's state ----------------------------------------------------------------------------
+
+    def _do(self, life, action, actor, **content):
+        return self.door.send(f"dispatch.{action}", actor, {"matter": life.matter, **content})
+
+    def _handler(self, view):
+        return self._cast.handler(view["unit"]["id"])
+
+    def _unlocated(self, life, view):
+        del view
+        desk = self._cast.desk("street")
+        self.door.send("intake.locate-matter", desk, {"matter": life.matter, "unit": life.grid})
+        # dispatch hears of it in its own time; a desk that cannot wait assigns.
+        self._seen(
+            "dispatch",
+            doors.MATTER.replace("<matter>", life.matter),
+            life,
+            condition=lambda seen: seen["state"] != "unlocated",
+        )
+
+    def _assigned(self, life, view):
+        if "return" in life.wishes and view["level"] == "grid":
+            life.wishes.remove("return")
+            self._do(life, "return", self._handler(view), reason="点位不在本网格责任范围，请核实。")
+            return
+        self._do(life, "accept", self._handler(view))
+
+    def _in_progress(self, life, view):
+        while life.wishes:
+            wish = life.wishes.pop(0)
+            step = IN_HAND.get(wish)
+            if step is not None:
+                step(self, life, view)
+                return
+            if wish in ("rework", "reopen"):
+                life.wishes.append(wish)  # later, in another state
+                if all(one in ("rework", "reopen") for one in life.wishes):
+                    break
+        if self._answer_calls(life):
+            return
+        words = words_for(str(view.get("category") or ""))
+        entry = self._do(
+            life, "resolve", self._handler(view), outcome=words.outcome,
+            evidence=[{"kind": "photo", "description": piece} for piece in words.evidence],
+        )  # fmt: skip
+        if entry.code == "whistle-open":
+            life.whistles |= {call["whistle_id"]: department for call in view["whistles"] for department in DEPARTMENTS}
+
+    def _suspended(self, life, view):
+        above = self._pack.parent_of(view["unit"]["id"])
+        desk = self._decider(view if above is None else {"unit": {"id": above.id}})
+        self._do(life, "resume", desk, reason="条件具备，恢复办理。")
+
+    def _resolved(self, life, view):
+        verifier = self._cast.verifier(view["unit"]["id"], str(view["resolved_by"]))
+        if "rework" in life.wishes:
+            life.wishes.remove("rework")
+            self._do(life, "verify", verifier, passed=False, note=NOT_DONE)
+            return
+        self._do(life, "verify", verifier, passed=True, note=VERIFIED)
+
+    def _verified(self, life, view):
+        closer = self._cast.verifier(view["unit"]["id"], str(view["resolved_by"]))
+        self._do(life, "close", closer, note="已回访。")
+
+    def _after(self, life, view):
+        """Closed: those who asked are asked, and answer; whether it goes on."""
+        attempt = view.get("attempt", life.reopened + 1)
+        asked = self._seen(
+            "oversight",
+            doors.EVALUATIONS.replace("<matter>", life.matter),
+            life,
+            condition=lambda seen: any(row["attempt"] == attempt for row in seen["items"]),
+        )
+        if asked is None:
+            return False
+        again = "reopen" in life.wishes and life.reopened == 0
+        for row in asked["items"]:
+            if row["attempt"] != attempt or row["answered_at"] is not None:
+                continue
+            if again or life.dice.random() < ANSWERS:
+                self._evaluate(life, row["evaluation_id"], satisfied=not again)
+        if not again:
+            return False
+        life.wishes.remove("reopen")
+        life.reopened += 1
+        supervisor = self._cast.supervisor("street")
+        entry = self._do(life, "reopen", supervisor, reason="诉求人不满意，问题复发，重新办理。")
+        return entry.result == ACCEPTED
+
+    def _evaluate(self, life, evaluation, *, satisfied):
+        self.door.send(
+            "oversight.evaluate",
+            ANONYMOUS,
+            {
+                "evaluation": evaluation, "satisfied": satisfied, "resolved": satisfied,
+                "wants_reopening": not satisfied,
+                "comment": life.dice.choice(("处理得很及时，谢谢。", "满意。")) if satisfied else "第二天又是老样子。",
+                "token": link_token(self.world.settings.link_secret, TOKEN_PURPOSE, evaluation),
+            },
+        )  # fmt: skip
+
+    # -- wishes --------------------------------------------------------------------------------------------------
+
+    def _progress(self, life, view):
+        words = words_for(str(view.get("category") or ""))
+        self._do(life, "progress", self._handler(view), note=words.arrived)
+
+    def _supplement(self, life, view):
+        del view
+        code = next(iter(life.demands.values()))
+        self.door.send(
+            "intake.supplement-demand", ANONYMOUS, {"tracking_code": code, "text": "补充：晚上七点以后更严重。"}
+        )
+
+    def _escalate(self, life, view):
+        reason = life.dice.choice(("beyond-authority", "needs-funds", "safety", "contested"))
+        self._do(life, "escalate", self._handler(view), reason=reason, note="超出本级能力，报请上级统筹。")
+
+    def _whistle(self, life, view):
+        if view["level"] == "grid":
+            life.wishes.insert(0, "whistle")
+            self._do(life, "escalate", self._handler(view), reason="needs-department", note="需要职能部门到场。")
+            return
+        department = life.dice.choice(DEPARTMENTS)
+        entry = self._do(
+            life, "blow-whistle", self._handler(view), departments=[department], lead=department,
+            request="请派员到现场处置并反馈结果。",
+        )  # fmt: skip
+        if entry.result == ACCEPTED:
+            life.whistles[entry.reply["whistle_id"]] = department
+            self._answer(life, entry.reply["whistle_id"], "accepted", "已派员到场报到。")
+
+    def _answer_calls(self, life):
+        """Have every department that was called complete; whether there was any."""
+        calls, life.whistles = life.whistles, {}
+        for whistle in calls:
+            self._answer(life, whistle, "completed", "处置完成，结果书面反馈。", department=calls[whistle])
+        return bool(calls)
+
+    def _answer(self, life, whistle, answer, note, *, department=None):
+        officer = self._cast.officer(department or life.whistles[whistle])
+        self.door.send("dispatch.answer-whistle", officer, {"whistle": whistle, "answer": answer, "note": note})
+
+    def _suspend(self, life, view):
+        above = self._pack.parent_of(view["unit"]["id"])
+        if above is None:
+            return
+        self._do(life, "suspend", self._decider({"unit": {"id": above.id}}), reason="需等待产权单位排期。")
+
+    def _decider(self, view):
+        """Who may decide on extensions for a unit: the street, or the district above it."""
+        level = self._pack.unit(view["unit"]["id"]).level
+        return self._cast.desk("district" if level == "district" else "street")
+
+    def _reclassify(self, life, view):
+        others = [name for name in CLASSES if name != view["response_class"]]
+        self._do(
+            life, "reclassify", self._cast.desk("street"), response_class=life.dice.choice(others),
+            reason="核实后调整办理时限。",
+        )  # fmt: skip
+
+    def _withdraw(self, life, view):
+        """Every asker takes the demand back; the matter ends when the last one's has reached dispatch."""
+        del view
+        entries = [
+            self.door.send("intake.withdraw-demand", ANONYMOUS, {"tracking_code": code, "reason": "问题已自行解决。"})
+            for code in life.demands.values()
+        ]
+        if all(entry.result == ACCEPTED for entry in entries):
+            self._seen(
+                "dispatch",
+                doors.MATTER.replace("<matter>", life.matter),
+                life,
+                condition=lambda seen: seen["state"] in ("withdrawn", "closed", "verified"),
+            )
+
+    def _inspect(self, life, view):
+        del view
+        self._seen("oversight", doors.EVALUATIONS.replace("<matter>", life.matter), life)
+        self.door.send(
+            "oversight.record-inspection",
+            self._cast.supervisor("street"),
+            {"matter": life.matter, "kind": "on-site", "finding": "现场整洁，无新增堆物。", "passed": True},
+        )
+
+    def _deliberate(self, life, view):
+        """One topic, one ballot, one resolution."""
+        unit = view["unit"]["id"]
+        try:
+            host, voters = self._cast.host(unit), self._cast.voters(life.grid)[:5]
+        except NobodyThere:
+            return
+        sent = self.door.send(
+            "deliberation.open-topic",
+            host,
+            {"matter": life.matter, "title": f"第{life.number}件如何处理", "parties": [life.grid]},
+        )
+        if sent.result != ACCEPTED or not voters:
+            return
+        topic = sent.reply["topic_id"]
+        self.door.send(
+            "deliberation.give-opinion",
+            host,
+            {"topic": topic, "stance": "support", "text": "支持，请公开费用和时间表。"},
+        )
+        ballot = self.door.send(
+            "deliberation.open-ballot",
+            host,
+            {"topic": topic, "question": "是否同意按公示方案实施？", "voters": [voter.id for voter in voters]},
+        )
+        if ballot.result != ACCEPTED:
+            return
+        for voter in voters:
+            choice = "yes" if life.dice.random() < 0.8 else "abstain"
+            self.door.send("deliberation.cast-vote", voter, {"ballot": ballot.reply["ballot_id"], "choice": choice})
+        closed = self.door.send("deliberation.close-ballot", host, {"ballot": ballot.reply["ballot_id"]})
+        if closed.result != ACCEPTED:
+            return
+        if closed.reply["outcome"] == "carried":
+            measures = [{"unit": life.grid, "action": "组织居民代表全程监督和验收"}]
+            self.door.send(
+                "deliberation.adopt-resolution",
+                host,
+                {"topic": topic, "text": "经协商一致，按公示方案实施。", "measures": measures},
+            )
+        else:
+            self.door.send("deliberation.reject-resolution", host, {"topic": topic, "reason": "表决未通过，另行协商。"})
+
+
+STEPS = {
+    "unlocated": Producer._unlocated,
+    "assigned": Producer._assigned,
+    "in-progress": Producer._in_progress,
+    "suspended": Producer._suspended,
+    "resolved": Producer._resolved,
+    "verified": Producer._verified,
+}
+IN_HAND = {
+    "progress": Producer._progress,
+    "supplement": Producer._supplement,
+    "escalate": Producer._escalate,
+    "whistle": Producer._whistle,
+    "suspend": Producer._suspend,
+    "reclassify": Producer._reclassify,
+    "withdraw": Producer._withdraw,
+    "inspect": Producer._inspect,
+    "deliberate": Producer._deliberate,
+    # For another state than this one: dropped here when that state is past.
+    "return": lambda _producer, _life, _view: None,
+}
+#: Result of a command nobody answered; for the verdict.
+STUCK = UNANSWERED
+__all__ = ["Life", "Producer", "asker"]

@@ -1,0 +1,94 @@
+"""One run of the rig: start the suite, let producer and monkey go, wait until all is at rest, and judge."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections import defaultdict
+from contextlib import suppress
+
+from deploy.servers import PrivatePostgreSQL, PrivateRabbitMQ
+from services.notify.domain import CLAIM
+from tests.chaos import faults
+from tests.chaos.book import Book
+from tests.chaos.judge import judge
+from tests.chaos.monkey import Monkey
+from tests.chaos.producer import Producer
+from tests.chaos.world import World
+
+#: Seconds until everything must be at rest once nothing is broken any more.
+REST_WITHIN_S = 180.0
+#: Seconds until every life must be over once nothing is broken any more.
+LIVES_WITHIN_S = 600.0
+
+
+def play(world, *, matters, strokes, seed, kinds=None, clients=8, together=0.15, hold=1.0, say=print):
+    """Run a started world. Returns (verdict, monkey). Raises AssertionError when it does not recover or come to rest."""
+    book = Book(world.folder / "book.jsonl")
+    chosen = faults.every()
+    if kinds is not None:
+        chosen = {kind: chosen[kind] for kind in kinds}
+    monkey = None
+    producer = Producer(
+        world, book, matters=matters, clients=clients, seed=seed,
+        pace=lambda: 1.0 if monkey is None else monkey.progress,
+    )  # fmt: skip
+    monkey = Monkey(world, producer, chosen, strokes=strokes, seed=seed, together=together, hold=hold, say=say)
+    if monkey.left_out:
+        say(f"left out here: {', '.join(monkey.left_out)}")
+    try:
+        producer.start()
+        monkey.run()
+        producer.join(LIVES_WITHIN_S)
+        come_to_rest(world)
+        planted = [each for stroke in monkey.strokes for each in stroke.struck.detail.get("planted", ())]
+        complaints = [c for stroke in monkey.strokes if (c := stroke.struck.detail.get("complaint"))]
+        return judge(world, book, planted, complaints), monkey
+    finally:
+        producer.stop()
+        book.close()
+
+
+def come_to_rest(world):
+    """Wait until nothing moves; the suite's clock goes on by the time that a killed sender's claims last."""
+    world.until_at_rest(REST_WITHIN_S)
+    world.step_clock(CLAIM.total_seconds() + 1)
+    world.until_at_rest(REST_WITHIN_S)
+
+
+def full_world(stack, folder, say=print, **more):
+    """A started world in full mode on servers of its own, ended with the stack."""
+    broker = stack.enter_context(PrivateRabbitMQ(folder / "rabbitmq", say=say))
+    postgresql = stack.enter_context(PrivatePostgreSQL(folder / "postgresql", say=say))
+    world = World(folder / "suite", broker, postgresql, **more)
+    stack.callback(world.end)
+    world.up()
+    return world
+
+
+def recovery_table(strokes):
+    """Lines of a table: kind, how often, median and worst seconds until everything worked again."""
+    by_kind = defaultdict(list)
+    for stroke in strokes:
+        by_kind[stroke.fault.kind].append(stroke)
+    lines = ["| fault | times | median s | worst s | how it is produced |", "|---|---:|---:|---:|---|"]
+    for kind, found in sorted(by_kind.items()):
+        alone = [stroke.recovered_s for stroke in found if stroke.together == 1] or [s.recovered_s for s in found]
+        lines.append(
+            f"| {kind} | {len(found)} | {statistics.median(alone):.1f} | {max(alone):.1f} | {found[0].fault.how} |"
+        )
+    return lines
+
+
+def timed(say, what):
+    """A context that says how long something took."""
+
+    class _Timed:
+        def __enter__(self):
+            self._began = time.monotonic()
+
+        def __exit__(self, *_raised):
+            with suppress(ValueError):
+                say(f"{what}: {time.monotonic() - self._began:.1f} s")
+
+    return _Timed()
