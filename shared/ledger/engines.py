@@ -21,6 +21,9 @@ from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 _BUSY_TIMEOUT_S = 10
 #: Milliseconds after which PostgreSQL gives a statement up.
 _STATEMENT_TIMEOUT_MS = 60_000
+#: Milliseconds after which PostgreSQL ends the session of a process that stopped in the middle of a transaction
+#: (SIGSTOP, a machine that froze): its locks would keep its successors waiting for as long as it is stopped.
+IDLE_MS = 5_000
 _WRITING = "gridwhistle_writing"
 
 _locks: dict[str, threading.RLock] = {}
@@ -42,7 +45,10 @@ def open_engine(url: str, *, pool_size: int = 10) -> Engine:
         connect_args={
             "connect_timeout": 5,
             "application_name": "gridwhistle",
-            "options": f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} -c timezone=UTC",
+            "options": (
+                f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} -c timezone=UTC"
+                f" -c idle_in_transaction_session_timeout={IDLE_MS}"
+            ),
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 3,

@@ -21,6 +21,7 @@ from shared.kernel.actor import ANONYMOUS, SYSTEM, Actor
 from shared.kernel.errors import Forbidden, Invalid, NotFound, Refusal, Unauthenticated
 from shared.ledger import lease
 from shared.ledger.errors import HandlerFailed, LeaseLost, Transient, is_transient
+from shared.ledger.lease import Candidate
 from shared.ledger.reception import Outcome, Received, Reception
 from shared.ledger.unit_of_work import Surroundings, UnitOfWork, look_only, unit_of_work
 from shared.runtime import repetition
@@ -46,8 +47,8 @@ class Application:
     definition: ServiceDefinition
     at_hand: Surroundings
     metrics: ServiceMetrics
-    #: This process's name as a lease holder.
-    holder: str
+    #: This process as a holder of leases.
+    candidate: Candidate
 
     @property
     def name(self) -> str:
@@ -227,7 +228,7 @@ class Application:
         try:
             while done < most:
                 with unit_of_work(self.at_hand, actor=SYSTEM, correlation_id=self.at_hand.ids.new()) as work:
-                    token = lease.take(work.db, name, self.holder, work.now)
+                    token = lease.take(work.db, name, self.candidate, work.now)
                     if token is None:
                         return done
                     count = due.run(work, due.batch)
@@ -238,7 +239,7 @@ class Application:
                 if count < due.batch:
                     break
         except LeaseLost:
-            log.warning("lease lost", extra={"lease": name, "holder": self.holder})
+            log.warning("lease lost", extra={"lease": name, "holder": self.candidate.holder})
             return done
         except DBAPIError as error:
             if is_transient(error):

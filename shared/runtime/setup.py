@@ -12,6 +12,7 @@ from shared.kernel.clock import Clock, SteppedClock, SystemClock
 from shared.kernel.ids import Ids, RandomIds
 from shared.kernel.sealing import Sealer
 from shared.ledger.engines import open_engine
+from shared.ledger.lease import Candidate
 from shared.ledger.unit_of_work import Surroundings
 from shared.plugins import PluginSettings
 from shared.runtime.application import Application
@@ -62,7 +63,7 @@ def application_of(
         definition=definition,
         at_hand=at_hand,
         metrics=ServiceMetrics(definition.name),
-        holder=f"{socket.gethostname()}:{os.getpid()}:{at_hand.ids.new()}",
+        candidate=Candidate(holder=f"{socket.gethostname()}:{os.getpid()}:{at_hand.ids.new()}"),
     )
     application.metrics.expect_commands(definition.commands)
     if definition.prepare is not None:

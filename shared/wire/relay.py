@@ -27,6 +27,7 @@ from shared.kernel.clock import Clock
 from shared.ledger import lease, outbox
 from shared.ledger.engines import reading, writing
 from shared.ledger.errors import LeaseLost, Transient, is_transient
+from shared.ledger.lease import RENEW_EVERY_S, Candidate
 from shared.ledger.outbox import Pending
 from shared.wire.connection import BrokerAway
 from shared.wire.metrics import RelayMetrics
@@ -40,8 +41,6 @@ WINDOW = 200
 POLL_S = 0.25
 #: Seconds after a round that was not full: lets events gather into one commit without being noticed.
 BREATH_S = 0.02
-#: Seconds between two renewals of the lease (it lasts 10).
-RENEW_EVERY_S = 3.0
 #: Seconds between two counts of the backlog.
 COUNT_EVERY_S = 5.0
 #: Longest pause, in seconds, before a broker or database that is away is tried again.
@@ -91,7 +90,7 @@ class Relay:
         self.service = service
         self._engine = engine
         self._clock = clock
-        self._holder = holder
+        self._candidate = Candidate(holder=holder, monotonic=monotonic)
         self._connect = connect
         self._metrics = metrics
         self._monotonic = monotonic
@@ -154,7 +153,7 @@ class Relay:
         now = self._monotonic()
         if self._token is None or now - self._renewed_at >= RENEW_EVERY_S:
             with writing(self._engine) as db:
-                token = lease.take(db, self._lease, self._holder, self._clock.now())
+                token = lease.take(db, self._lease, self._candidate, self._clock.now())
                 db.commit()
             if token is not None and self._token is None:
                 log.info("this relay leads", extra={"service": self.service, "token": token})
@@ -285,7 +284,7 @@ class Relay:
             return
         try:
             with writing(self._engine) as db:
-                lease.release(db, self._lease, self._token, self._clock.now())
+                lease.release(db, self._lease, self._token)
                 db.commit()
         except DBAPIError as error:
             log.warning("the lease runs out by itself", extra={"service": self.service, "reason": str(error.orig)})

@@ -17,6 +17,7 @@ from shared.kernel.sealing import Sealer, new_key_text
 from shared.ledger import lease, outbox, tables
 from shared.ledger.engines import open_engine, reading, writing
 from shared.ledger.errors import HandlerFailed, LeaseLost, Transient
+from shared.ledger.lease import Candidate
 from shared.ledger.reception import Reception
 from shared.ledger.unit_of_work import Surroundings, unit_of_work
 
@@ -139,11 +140,11 @@ def test_concurrent_emitters_number_streams_without_holes(make_surroundings, dat
 def test_a_leader_that_lost_its_lease_cannot_commit(make_surroundings, database):
     at_hand = make_surroundings("dispatch", database)
     with writing(at_hand.engine) as db:
-        old = lease.take(db, "job", "sleeper", at_hand.clock.now())
+        old = lease.take(db, "job", Candidate(holder="sleeper"), at_hand.clock.now())
         db.commit()
     at_hand.clock.advance(lease.DURATION)
     with writing(at_hand.engine) as db:
-        assert lease.take(db, "job", "other", at_hand.clock.now()) == old + 1
+        assert lease.take(db, "job", Candidate(holder="other"), at_hand.clock.now()) == old + 1
         db.commit()
     with writing(at_hand.engine) as db, pytest.raises(LeaseLost):
         lease.fence(db, "job", old)
