@@ -9,26 +9,29 @@ One frozen dataclass per event, command or value, with its marshmallow schema ma
 
 `load` checks and builds, `dump` turns back into JSON-ready values. Commands from outside refuse unknown fields (RAISE);
 events of sister services tolerate them (EXCLUDE), because within a version only additions are allowed (design 5).
+Content in which everything is right goes the straight way (`shared.contracts.straight`); marshmallow judges all other,
+and alone says what is wrong with it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar, dataclass_transform
 
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, validate
 
-from shared.kernel.clock import parse_instant, rfc3339
+from shared.contracts import straight
+from shared.contracts.wire_fields import Flag, FreeObject, Instant, Text
 from shared.kernel.errors import Invalid
+
+__all__ = [
+    "Flag", "FreeObject", "Instant", "Text", "build", "choice", "dump", "flag", "flatten", "ident", "instant", "load",
+    "many", "mapping", "nested", "number", "record", "schema_of", "text", "whole",
+]  # fmt: skip
 
 #: Longest free text accepted, in characters; above it a petition belongs into an attachment.
 TEXT_LIMIT = 20_000
-#: Instants accepted, years: outside them lies a slip of the pen, and databases and calendars disagree about the rest.
-FIRST_YEAR, LAST_YEAR = 1900, 2199
-#: Objects and lists inside one another in a free object at most; writing deeper ones would exhaust the stack.
-DEPTH_LIMIT = 32
 #: Faults told of one body; thousands of them tell the sender no more and cost more than the body did.
 FAULTS_TOLD = 50
 
@@ -39,91 +42,6 @@ Unknown = Literal["exclude", "include", "raise"]
 
 #: schema class -> the dataclass it was made from.
 _SHAPES: dict[type[Schema], type[Any]] = {}
-
-
-class Instant(fields.Field[datetime]):
-    """An aware UTC instant, RFC 3339 on the wire."""
-
-    default_error_messages = {  # noqa: RUF012 -- marshmallow's own class-level convention
-        "invalid": "Not an RFC 3339 instant with offset, such as 2026-11-22T09:30:00+08:00.",
-        "range": f"Not between the years {FIRST_YEAR} and {LAST_YEAR}.",
-    }
-
-    def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
-        del attr, obj, kwargs
-        return None if value is None else rfc3339(value)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
-        del attr, data, kwargs
-        if isinstance(value, datetime) and value.tzinfo is not None:
-            return value.astimezone(UTC)
-        if not isinstance(value, str):
-            raise self.make_error("invalid")
-        try:
-            parsed = parse_instant(value)
-        except ValueError as error:
-            raise self.make_error("invalid") from error
-        if not FIRST_YEAR <= parsed.year <= LAST_YEAR:
-            raise self.make_error("range")
-        return parsed
-
-
-class Text(fields.String):
-    """A string that can be stored and shown: no NUL, no lone surrogates, not blank where it is required."""
-
-    default_error_messages = {  # noqa: RUF012 -- marshmallow's own class-level convention
-        "unstorable": "Contains a character that cannot be stored (NUL or half of a surrogate pair).",
-        "blank": "May not be blank.",
-    }
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        checked: str = super()._deserialize(value, attr, data, **kwargs)
-        if "\x00" in checked or _has_half(checked):
-            raise self.make_error("unstorable")
-        if self.required and not checked.strip():
-            raise self.make_error("blank")
-        return checked
-
-
-class Flag(fields.Boolean):
-    """A JSON true or false and nothing else: to Python, 1 and 1.0 equal True."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
-        del attr, data, kwargs
-        if not isinstance(value, bool):
-            raise self.make_error("invalid", input=value)
-        return value
-
-
-class FreeObject(fields.Dict):
-    """A JSON object of any content that can be written again: encoded in UTF-8, and not nested without end."""
-
-    default_error_messages = {  # noqa: RUF012 -- marshmallow's own class-level convention
-        "deep": f"Nested more than {DEPTH_LIMIT} levels deep.",
-        "unstorable": "Contains half of a surrogate pair.",
-    }
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[Any, Any]:
-        checked: dict[Any, Any] = super()._deserialize(value, attr, data, **kwargs)  # type: ignore[no-untyped-call]
-        level: list[Any] = [checked]
-        for _ in range(DEPTH_LIMIT):
-            texts = [one for one in level if isinstance(one, str)]
-            texts += [key for one in level if isinstance(one, dict) for key in one]
-            if any(map(_has_half, texts)):
-                raise self.make_error("unstorable")
-            level = [
-                inner
-                for one in level
-                if isinstance(one, dict | list)
-                for inner in (one.values() if isinstance(one, dict) else one)
-            ]
-            if not level:
-                return checked
-        raise self.make_error("deep")
-
-
-def _has_half(text: str) -> bool:
-    return not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text)
 
 
 def _spec(field: fields.Field[Any], default: Any, *, factory: Callable[[], Any] | None = None) -> Any:
@@ -215,8 +133,7 @@ def many(item: Any, *, required: bool = False, maximum: int = 1_000, about: str 
 def record(cls: type[Shape]) -> type[Shape]:
     """Class decorator: a frozen keyword-only dataclass that `load`, `dump` and `schema_of` understand."""
     made: type[Any] = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
-    members = {field.name: field.metadata[_KEY] for field in dataclasses.fields(made) if _KEY in field.metadata}
-    schema_class = Schema.from_dict(members, name=made.__name__)
+    schema_class = Schema.from_dict(_members(made), name=made.__name__)
     setattr(made, _SCHEMA_CLASS, schema_class)
     _SHAPES[schema_class] = made
     return made
@@ -254,6 +171,14 @@ def _pass_down(field: fields.Field[Any], unknown: Unknown) -> None:
 
 def load(shape: type[Shape], content: Any, *, tolerant: bool = False) -> Shape:
     """Check JSON content and build the shape; raises Invalid naming every faulty field."""
+    try:
+        found: Shape = _straight(shape).read(content, tolerant=tolerant)
+    except straight.NotStraight:
+        return _judged(shape, content, tolerant=tolerant)
+    return found
+
+
+def _judged(shape: type[Shape], content: Any, *, tolerant: bool) -> Shape:
     if not isinstance(content, Mapping):
         message = "The body must be a JSON object."
         raise Invalid(message, fields={"": [f"Expected an object, got {type(content).__name__}."]})
@@ -296,8 +221,25 @@ def dump(value: Any) -> dict[str, Any]:
 
     Absent optional values are written as null, so that the form is the same every time.
     """
-    content: dict[str, Any] = schema_of(type(value)).dump(value)
-    return content
+    return _straight(type(value)).write(value)
+
+
+_STRAIGHT: dict[type[Any], straight.Way] = {}
+
+
+def _straight(shape: type[Any]) -> straight.Way:
+    found = _STRAIGHT.get(shape)
+    if found is None:
+        found = _STRAIGHT[shape] = straight.Way(shape, _members(shape), _straight_of_nested)
+    return found
+
+
+def _straight_of_nested(field: fields.Nested) -> straight.Way:
+    return _straight(_SHAPES[type(field.schema)])
+
+
+def _members(shape: type[Any]) -> dict[str, fields.Field[Any]]:
+    return {field.name: field.metadata[_KEY] for field in dataclasses.fields(shape) if _KEY in field.metadata}
 
 
 def flatten(messages: Any, prefix: str = "") -> dict[str, list[str]]:
