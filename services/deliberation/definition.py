@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from services.deliberation import ballot_box, commands, handlers, tables
+from services.deliberation import ballot_box, commands, handlers, recovery, tables
 from services.deliberation.subscriptions import SUBSCRIPTIONS
 from services.deliberation.web.routes import ROUTES
 from shared.runtime.definition import DueWork, ServiceDefinition, commands_of
@@ -17,4 +17,5 @@ DEFINITION = ServiceDefinition(
     tables=tables.metadata,
     migrations=Path(__file__).parent / "migrations",
     due_work=(DueWork(name="ballots", run=handlers.close_due_ballots, next_due=ballot_box.next_due),),
+    retell=recovery.retell,
 )

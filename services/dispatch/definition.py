@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from services.dispatch import commands, handlers, metrics, repository, tables, whistle_repository
+from services.dispatch import commands, handlers, metrics, recovery, repository, tables, whistle_repository
 from services.dispatch.subscriptions import SUBSCRIPTIONS
 from services.dispatch.web.routes import ROUTES
 from shared.runtime.definition import DueWork, ServiceDefinition, commands_of
@@ -24,4 +24,5 @@ DEFINITION = ServiceDefinition(
     ),
     observe=metrics.observe,
     refresh=metrics.refresh,
+    retell=recovery.retell,
 )

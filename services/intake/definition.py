@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from services.intake import commands, handlers, metrics, tables
+from services.intake import commands, handlers, metrics, recovery, tables
 from services.intake.subscriptions import SUBSCRIPTIONS
 from services.intake.web.routes import ROUTES
 from shared.runtime.definition import ServiceDefinition, commands_of
@@ -17,4 +17,6 @@ DEFINITION = ServiceDefinition(
     tables=tables.metadata,
     migrations=Path(__file__).parent / "migrations",
     observe=metrics.observe,
+    retell=recovery.retell,
+    recovered=recovery.settle,
 )

@@ -14,6 +14,10 @@ from shared.ledger.dialects import built, upsert
 from shared.ledger.tables import outbox, stream_heads
 
 
+#: Ids in one look-up.
+_LOOKED_UP = 500
+
+
 @dataclass(frozen=True, kw_only=True)
 class Pending:
     """An unpublished row."""
@@ -85,10 +89,13 @@ def append_published(db: Connection, recorded: Sequence[tuple[Envelope, bytes]],
         db.execute(_APPEND, rows)
 
 
-def heads(db: Connection, streams: Collection[str]) -> dict[str, int]:
-    """The last version given out of each of these streams; 0 of one that is unknown."""
-    query = select(stream_heads.c.stream, stream_heads.c.version).where(stream_heads.c.stream.in_(streams))
-    return dict.fromkeys(streams, 0) | {row.stream: row.version for row in db.execute(query)}
+def known(db: Connection, message_ids: Sequence[str]) -> set[str]:
+    """Which of these events are stored."""
+    found: set[str] = set()
+    for start in range(0, len(message_ids), _LOOKED_UP):
+        some = message_ids[start : start + _LOOKED_UP]
+        found |= set(db.execute(select(outbox.c.message_id).where(outbox.c.message_id.in_(some))).scalars())
+    return found
 
 
 def raise_heads(db: Connection, versions: Mapping[str, int]) -> None:

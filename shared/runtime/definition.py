@@ -18,6 +18,7 @@ from sqlalchemy import Connection, MetaData
 from shared.contracts import shapes
 from shared.kernel.actor import PERMISSIONS
 from shared.ledger.reception import EventHandler, Observer
+from shared.ledger.recovery import Retell
 from shared.ledger.unit_of_work import Surroundings, UnitOfWork
 from shared.runtime.metrics import ServiceMetrics
 
@@ -223,6 +224,10 @@ class ServiceDefinition:
     prepare: Callable[[Surroundings], None] | None = None
     #: Called for every event once it is committed: domain counters (`services/<name>/metrics.py`).
     observe: Callable[[Any, ServiceMetrics], None] | None = None
+    #: How a transaction of which only the events are left is done again; None: nothing of the service's own can be.
+    retell: Retell | None = None
+    #: Called when a recovery is through.
+    recovered: Callable[[Connection], None] | None = None
     #: Called at a scrape to refresh domain gauges from the database.
     refresh: Callable[[UnitOfWork, ServiceMetrics], None] | None = None
 
