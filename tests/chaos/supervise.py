@@ -1,7 +1,8 @@
 """`gridwhistle up`, with two things that ours cannot be told: keep a process down, and start in reverse order.
 
 It must change nothing else: what runs is the product's own supervisor. A file `held/<name>` in the data folder keeps a
-process down once it has ended. CHAOS_ORDER=reverse reverses the order.
+process down once it has ended. CHAOS_ORDER=reverse reverses the order. A file `releases/<service>` names a broken build
+to start; each process reads the clock through a link of its own.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import time
 
 from deploy.launcher import supervisor
 from deploy.launcher.cli import up
+from tests.chaos.broken.release import starting
+from tests.chaos.clocks import with_own_clock
 
 #: Folder of the names that are kept down, below the data folder.
 HELD = "held"
@@ -25,7 +28,12 @@ class HoldingSupervisor(supervisor.Supervisor):
         if (self.settings.data_dir / HELD / program.name).exists():
             program.start_at = time.monotonic() + 0.1
             return
-        super()._start(program)
+        shared, self.settings = self.settings, with_own_clock(self.settings, program.name)
+        try:
+            with starting(program, shared.data_dir):
+                super()._start(program)
+        finally:
+            self.settings = shared
 
 
 def reversed_plan(settings, replicas, *, planned=supervisor.plan):

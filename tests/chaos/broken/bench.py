@@ -176,4 +176,5 @@ def _make_from_template(postgresql, database, service):
         engine = open_engine(postgresql.url_for(template), pool_size=1)
         migrate(engine, services.definition(service))
         engine.dispose()
+    postgresql.drop(database)
     postgresql._command(f"CREATE DATABASE {database} TEMPLATE {template}")
