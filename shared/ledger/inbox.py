@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, literal_column, update
+from sqlalchemy import Connection, bindparam, case, literal_column, select, update
 
 from shared.ledger.dialects import built, upsert
 from shared.ledger.tables import inbox, stream_positions
@@ -20,6 +20,9 @@ class Position:
     version: int
     #: Events of the stream that are parked.
     waiting: int
+    #: Whether `step` moved it just now. When it did not and stands where it was asked to go, the message is a repeat,
+    #: also when its row in the inbox was purged long ago.
+    moved: bool = False
 
 
 @built
@@ -34,18 +37,29 @@ def _step(dialect: str) -> Any:
     mine = stream_positions.c.version
     return statement.on_conflict_do_update(
         index_elements=[stream_positions.c.handler, stream_positions.c.stream],
-        set_={"version": case((mine == version - 1, version), else_=mine)},
+        set_={"version": version},
+        where=mine == version - 1,
     ).returning(mine, stream_positions.c.waiting)
+
+
+_STAND = select(stream_positions.c.version, stream_positions.c.waiting).where(
+    stream_positions.c.handler == bindparam("handler"), stream_positions.c.stream == bindparam("stream")
+)
 
 
 def step(db: Connection, handler: str, stream: str, version: int) -> Position:
     """Move the stream's position to `version` if it stands right before it, and lock it until the transaction ends.
 
     One statement, so that two workers holding neighbouring versions cannot both decide on what they saw before the
-    other committed. A returned version below the one asked for means: too early; above: applied long ago; equal: its
-    turn, or a repeat of the last one (the inbox tells which).
+    other committed. A returned version below the one asked for means: too early; above, or equal and not moved: applied
+    before; moved: its turn.
     """
-    row = db.execute(_step(db), {"handler": handler, "stream": stream, "version": version}).one()
+    where = {"handler": handler, "stream": stream}
+    row = db.execute(_step(db), {**where, "version": version}).one_or_none()
+    if row is not None:
+        return Position(version=row.version, waiting=row.waiting, moved=row.version == version)
+    # The row was locked although it was not changed; what it says now stands until the transaction ends.
+    row = db.execute(_STAND, where).one()
     return Position(version=row.version, waiting=row.waiting)
 
 
@@ -129,3 +143,11 @@ _COUNT_WAITING = (
 def count_waiting(db: Connection, handler: str, stream: str, by: int) -> None:
     """Note that one more (1) or one fewer (-1) event of the stream is parked."""
     db.execute(_COUNT_WAITING, {"of_handler": handler, "of_stream": stream, "by": by})
+
+
+def positions(db: Connection, handler: str, streams: Iterable[str]) -> dict[str, int]:
+    """How far these streams have been applied, without locking them; those never heard of are left out."""
+    query = select(stream_positions.c.stream, stream_positions.c.version).where(
+        stream_positions.c.handler == handler, stream_positions.c.stream.in_(sorted(set(streams)))
+    )
+    return {row.stream: row.version for row in db.execute(query)}

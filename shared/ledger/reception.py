@@ -232,7 +232,7 @@ class Reception:
                     parking.park(work.db, self.name, envelope, raw, work.now)
                     work.commit()
                     return Outcome.PARKED, False
-                if position.version > version:
+                if not position.moved:
                     return self._seen_before(envelope, work), False
             if not inbox.record(work.db, self.name, envelope.id, work.now):
                 return self._seen_before(envelope, work), False
