@@ -12,12 +12,12 @@ import sys
 import time
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import func, select, update
 
-from deploy.launcher.client import SuiteClient, addresses_of, operator_token
+from deploy.launcher.client import SuiteClient, addresses_of
 from deploy.launcher.installation import trial_settings
 from deploy.launcher.supervisor import RELAY_OFFSET, REPLICA_OFFSET, read_state
 from deploy.servers.ports import LOWEST_PORT, is_free
@@ -26,10 +26,11 @@ from services.notify.tables import messages
 from services.oversight.repository import trace
 from services.oversight.tables import trace as trace_table
 from shared.contracts.topology import SERVICES
-from shared.kernel.clock import parse_instant
+from shared.kernel.clock import SystemClock, parse_instant
 from shared.ledger import tables
 from shared.ledger.engines import open_engine, reading, writing
 from shared.runtime.operations import not_at_rest
+from shared.runtime.setup import gatekeeper_of
 from shared.wire import connection as connections
 
 PROJECT = Path(__file__).parents[2]
@@ -56,7 +57,7 @@ class FullSuite:
         self.output = folder / "up.log"
         self.process = None
         self.calm_since = 0.0
-        self.client = SuiteClient(addresses_of(self.settings), operator_token(self.settings.token_secret))
+        self.client = SuiteClient(addresses_of(self.settings), _lasting_token(self.settings))
         #: Straight to the database, whatever stands between it and the suite.
         self.engines = {name: open_engine(self.direct_database(name), pool_size=1) for name in SERVICES}
 
@@ -216,6 +217,13 @@ class FullSuite:
         """What verifying the hash chain says."""
         with reading(self.engines["oversight"]) as db:
             return trace.verify(db)
+
+
+def _lasting_token(settings):
+    """An operator's token that outlasts every step of the suite's clock."""
+    return gatekeeper_of(settings, SystemClock()).issue(
+        subject="operator", roles=frozenset({"system-admin", "audit-admin"}), unit=None, lasting=timedelta(days=3_650)
+    )
 
 
 def free_base():
