@@ -1,14 +1,17 @@
-"""All SQL of dispatch's matters and clocks. Whistle calls: `whistle_repository`; lists and gauges: `lists`."""
+"""All SQL of dispatch's matters and clocks. Whistle calls: `whistle_repository`; lists and gauges: `lists`.
+
+What every command runs is built once, here at the top of its function: building a statement costs more than running it.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, case, delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row, bindparam, case, delete, exists, func, insert, literal, select, update
 
 from services.dispatch.domain.clocks import SlaClock, Status, Step
 from services.dispatch.domain.matter import Matter
@@ -25,7 +28,8 @@ from services.dispatch.tables import (
 )
 from shared.kernel.clock import parse_instant, rfc3339
 from shared.kernel.errors import Stale
-from shared.kernel.worktime import Pause, parse_target
+from shared.kernel.worktime import Pause, Target, parse_target
+from shared.ledger.dialects import built, upsert
 
 _MATTER_FIELDS = tuple(field.name for field in dataclasses.fields(Matter))
 _CLOCK_FIELDS = tuple(field.name for field in dataclasses.fields(SlaClock))
@@ -34,37 +38,62 @@ _CLOCK_FIELDS = tuple(field.name for field in dataclasses.fields(SlaClock))
 # -- matters -------------------------------------------------------------------------------------------------------
 
 
+_MATTER = select(*(matters.c[name] for name in _MATTER_FIELDS)).where(matters.c.id == bindparam("of_id"))
+_MATTER_LOCKED = _MATTER.with_for_update()
+
+
 def matter(db: Connection, matter_id: str, *, lock: bool = False) -> Matter | None:
     """One matter, locked against concurrent steps when it is going to be changed."""
-    query = select(matters).where(matters.c.id == matter_id)
-    row = db.execute(query.with_for_update() if lock else query).one_or_none()
-    return None if row is None else matter_of(row)
+    row = db.execute(_MATTER_LOCKED if lock else _MATTER, {"of_id": matter_id}).one_or_none()
+    return None if row is None else _matter_of(row)
 
 
 def matter_of(row: Row[Any]) -> Matter:
-    """A row as a matter; columns beyond the matter's own are left aside."""
-    values = {name: row._mapping[name] for name in _MATTER_FIELDS}  # noqa: SLF001 -- the public name of a row's mapping
-    return Matter(**values | {"state": State(values["state"]), "flags": tuple(values["flags"])})
+    """A row of a list as a matter; columns beyond the matter's own are left aside."""
+    named = row._mapping  # noqa: SLF001 -- the public name of a row's mapping
+    return _matter_of([named[name] for name in _MATTER_FIELDS])
+
+
+def _matter_of(columns: Iterable[Any]) -> Matter:
+    values = dict(zip(_MATTER_FIELDS, columns, strict=True))
+    values["state"], values["flags"] = State(values["state"]), tuple(values["flags"])
+    return Matter(**values)
+
+
+_ADD_MATTER = insert(matters)
 
 
 def add_matter(db: Connection, new: Matter) -> None:
     """Store a new matter."""
-    db.execute(insert(matters).values(**_matter_values(new)))
+    db.execute(_ADD_MATTER, {name: _column(getattr(new, name)) for name in _MATTER_FIELDS})
+
+
+#: The columns set are those given when it is run.
+_SAVE_MATTER = update(matters).where(matters.c.id == bindparam("of_id"), matters.c.version == bindparam("of_version"))
 
 
 def save_matter(db: Connection, old: Matter, new: Matter) -> None:
     """Write what changed. Raises Stale when somebody was faster."""
-    before = _matter_values(old)
-    changed = {name: value for name, value in _matter_values(new).items() if value != before[name]}
-    statement = update(matters).where(matters.c.id == old.id, matters.c.version == old.version).values(**changed)
-    if changed and db.execute(statement).rowcount != 1:
+    changed = _changed(_MATTER_FIELDS, old, new)
+    of = {"of_id": old.id, "of_version": old.version}
+    if changed and db.execute(_SAVE_MATTER, changed | of).rowcount != 1:
         message = f"matter {old.id} is no longer at version {old.version}"
         raise Stale(message, where="matter", remedy="Read it again and decide anew.")
 
 
-def _matter_values(value: Matter) -> dict[str, Any]:
-    values = {name: getattr(value, name) for name in _MATTER_FIELDS}
-    return values | {"state": value.state.value, "flags": list(value.flags)}
+def _changed(names: Iterable[str], old: Any, new: Any) -> dict[str, Any]:
+    """The columns in which two matters or clocks differ."""
+    pairs = ((name, getattr(old, name), getattr(new, name)) for name in names)
+    return {name: _column(after) for name, before, after in pairs if after is not before and after != before}
+
+
+def _column(value: Any) -> Any:
+    """A field as its column takes it."""
+    if isinstance(value, State | Status):
+        return value.value
+    if isinstance(value, tuple):
+        return [[each.name, rfc3339(each.at)] if isinstance(each, Step) else each for each in value]
+    return value.as_mapping() if isinstance(value, Target) else value
 
 
 def count_demands(db: Connection, matter_id: str, demands: int) -> None:
@@ -72,11 +101,15 @@ def count_demands(db: Connection, matter_id: str, demands: int) -> None:
     db.execute(update(matters).where(matters.c.id == matter_id).values(demands=demands))
 
 
+@built
+def _open_to(dialect: str) -> Any:
+    # With RETURNING the rows go to PostgreSQL in one statement.
+    return upsert(dialect, matter_scopes).on_conflict_do_nothing().returning(matter_scopes.c.unit)
+
+
 def open_to(db: Connection, matter_id: str, units: Iterable[str]) -> None:
     """Let these units see the matter."""
-    dialect = postgresql if db.dialect.name == "postgresql" else sqlite
-    rows = [{"unit": unit, "matter_id": matter_id} for unit in units]
-    db.execute(dialect.insert(matter_scopes).on_conflict_do_nothing(), rows)
+    db.execute(_open_to(db), [{"unit": unit, "matter_id": matter_id} for unit in units])
 
 
 def sees(db: Connection, matter_id: str, unit: str) -> bool:
@@ -85,10 +118,13 @@ def sees(db: Connection, matter_id: str, unit: str) -> bool:
     return db.execute(query).one_or_none() is not None
 
 
+_ADD_STEP = insert(matter_steps).inline()
+
+
 def add_steps(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Keep what was done."""
     if rows:
-        db.execute(insert(matter_steps), list(rows))
+        db.execute(_ADD_STEP, list(rows))
 
 
 def steps_of(db: Connection, matter_id: str) -> Sequence[Row[Any]]:
@@ -101,70 +137,85 @@ def steps_of(db: Connection, matter_id: str) -> Sequence[Row[Any]]:
 # -- clocks --------------------------------------------------------------------------------------------------------
 
 
+_CLOCKS = (
+    select(*(clocks.c[name] for name in _CLOCK_FIELDS))
+    .where(clocks.c.matter_id == bindparam("of_matter"))
+    .order_by(clocks.c.attempt, clocks.c.stage, clocks.c.started_at, clocks.c.kind)
+)
+
+
 def clocks_of(db: Connection, matter_id: str) -> dict[str, SlaClock]:
     """A matter's clocks by id, in the order they were started."""
-    query = (
-        select(clocks)
-        .where(clocks.c.matter_id == matter_id)
-        .order_by(clocks.c.attempt, clocks.c.stage, clocks.c.started_at, clocks.c.kind)
-    )
-    return {row.id: _clock_of(row) for row in db.execute(query)}
+    return {row.id: _clock_of(row) for row in db.execute(_CLOCKS, {"of_matter": matter_id})}
 
 
 def _clock_of(row: Row[Any]) -> SlaClock:
-    values = {name: row._mapping[name] for name in _CLOCK_FIELDS}  # noqa: SLF001 -- the public name of a row's mapping
-    steps = tuple(Step(name, parse_instant(at)) for name, at in values["steps"])
-    return SlaClock(
-        **values | {"target": parse_target(values["target"]), "steps": steps, "status": Status(values["status"])}
-    )
+    values = dict(zip(_CLOCK_FIELDS, row, strict=True))
+    values["target"] = _target(*next(iter(values["target"].items())))
+    values["steps"] = tuple(Step(name, parse_instant(at)) for name, at in values["steps"])
+    values["status"] = Status(values["status"])
+    return SlaClock(**values)
 
 
-def _clock_values(value: SlaClock) -> dict[str, Any]:
-    values = {name: getattr(value, name) for name in _CLOCK_FIELDS}
-    return values | {
-        "target": value.target.as_mapping(),
-        "steps": [[step.name, rfc3339(step.at)] for step in value.steps],
-        "status": value.status.value,
-        "soon_at": value.soon_at,
-        "gross_at": value.gross_at,
-        "next_step_at": value.next_step_at,
-    }
+def _target(kind: str, value: Any) -> Target:
+    return _plain_target(kind, value) if isinstance(value, str) else parse_target({kind: value})
+
+
+@lru_cache(maxsize=256)
+def _plain_target(kind: str, value: str) -> Target:
+    return parse_target({kind: value})
+
+
+_ADD_CLOCKS = insert(clocks)
 
 
 def add_clocks(db: Connection, new: Sequence[SlaClock]) -> None:
     """Store new clocks."""
     if new:
-        db.execute(insert(clocks), [_clock_values(clock) for clock in new])
+        rows = [{name: _column(getattr(clock, name)) for name in _CLOCK_FIELDS} | _derived(clock) for clock in new]
+        db.execute(_ADD_CLOCKS, rows)
+
+
+def _derived(clock: SlaClock) -> dict[str, Any]:
+    """What lists and scans look for."""
+    return {"soon_at": clock.soon_at, "gross_at": clock.gross_at, "next_step_at": clock.next_step_at}
+
+
+#: The columns set are those given when it is run.
+_SAVE_CLOCK = update(clocks).where(clocks.c.id == bindparam("of_id"))
 
 
 def save_clock(db: Connection, old: SlaClock, new: SlaClock) -> None:
     """Write what changed; the matter's row lock orders writers."""
-    before = _clock_values(old)
-    changed = {name: value for name, value in _clock_values(new).items() if value != before[name]}
+    changed = _changed(_CLOCK_FIELDS, old, new)
     if changed:
-        db.execute(update(clocks).where(clocks.c.id == old.id).values(**changed))
+        before = _derived(old)
+        changed |= {name: value for name, value in _derived(new).items() if value != before[name]}
+        db.execute(_SAVE_CLOCK, changed | {"of_id": old.id})
+
+
+@built
+def _mark_step(dialect: str) -> Any:
+    return upsert(dialect, clock_steps).on_conflict_do_nothing()
 
 
 def mark_step(db: Connection, clock: SlaClock, step: Step, now: datetime) -> bool:
     """Mark a step of the present promise as done; False when it was."""
-    dialect = postgresql if db.dialect.name == "postgresql" else sqlite
-    statement = (
-        dialect.insert(clock_steps)
-        .values(clock_id=clock.id, promise=clock.promise, step=step.name, due_at=step.at, done_at=now)
-        .on_conflict_do_nothing()
-    )
-    return db.execute(statement).rowcount == 1
+    row = {"clock_id": clock.id, "promise": clock.promise, "step": step.name, "due_at": step.at, "done_at": now}
+    return db.execute(_mark_step(db), row).rowcount == 1
+
+
+_DUE_CLOCKS = (
+    select(clocks.c.id, clocks.c.matter_id)
+    .where(clocks.c.next_step_at <= bindparam("now"))
+    .order_by(clocks.c.next_step_at, clocks.c.id)
+    .limit(bindparam("most"))
+)
 
 
 def due_clocks(db: Connection, now: datetime, limit: int) -> Sequence[tuple[str, str]]:
     """(clock, matter) with a step to do, the oldest first."""
-    query = (
-        select(clocks.c.id, clocks.c.matter_id)
-        .where(clocks.c.next_step_at <= now)
-        .order_by(clocks.c.next_step_at, clocks.c.id)
-        .limit(limit)
-    )
-    return [(row.id, row.matter_id) for row in db.execute(query)]
+    return [(row.id, row.matter_id) for row in db.execute(_DUE_CLOCKS, {"now": now, "most": limit})]
 
 
 def next_clock_step(db: Connection) -> datetime | None:
@@ -180,10 +231,9 @@ def next_clock_step(db: Connection) -> datetime | None:
 
 def begin_pause(db: Connection, **values: Any) -> None:
     """Keep an approved suspension; one that ended in the very instant in which this one begins took no time."""
-    dialect = postgresql if db.dialect.name == "postgresql" else sqlite
     fresh = {"ended_at": None, **values}
     key = [pauses.c.matter_id, pauses.c.begun_at]
-    db.execute(dialect.insert(pauses).values(**fresh).on_conflict_do_update(index_elements=key, set_=fresh))
+    db.execute(upsert(db.dialect.name, pauses).values(**fresh).on_conflict_do_update(index_elements=key, set_=fresh))
 
 
 def end_pause(db: Connection, matter_id: str, at: datetime) -> None:
@@ -227,8 +277,7 @@ def next_pause_end(db: Connection) -> datetime | None:
 
 def add_measure(db: Connection, **values: Any) -> None:
     """Keep a measure; known ones stay as they are."""
-    dialect = postgresql if db.dialect.name == "postgresql" else sqlite
-    db.execute(dialect.insert(measures).values(completed_at=None, **values).on_conflict_do_nothing())
+    db.execute(upsert(db.dialect.name, measures).values(completed_at=None, **values).on_conflict_do_nothing())
 
 
 def complete_measure(db: Connection, measure_id: str, at: datetime) -> None:
@@ -249,10 +298,19 @@ def measures_of(db: Connection, matter_id: str) -> Sequence[Row[Any]]:
     ).all()
 
 
-def lock_arrival(db: Connection, matter_id: str) -> None:
-    """Let one transaction at a time decide whether a matter is here (SQLite has one writer anyway)."""
-    if db.dialect.name == "postgresql":
-        db.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(matter_id, 0))))
+@built
+def _lock_arrival(dialect: str) -> Any:
+    of_id = bindparam("of_id", type_=matters.c.id.type)
+    known = exists().where(matters.c.id == of_id)
+    if dialect != "postgresql":
+        return select(literal(None), known)  # SQLite has one writer anyway
+    return select(func.pg_advisory_xact_lock(func.hashtextextended(of_id, 0)), known)
+
+
+def lock_arrival(db: Connection, matter_id: str) -> bool:
+    """Let one transaction at a time decide whether a matter is here; returns whether it was before one had to wait."""
+    _, known = db.execute(_lock_arrival(db), {"of_id": matter_id}).one()
+    return bool(known)
 
 
 def keep_early(db: Connection, **values: Any) -> None:
@@ -260,11 +318,16 @@ def keep_early(db: Connection, **values: Any) -> None:
     db.execute(insert(early_events).values(**values))
 
 
+_EARLY = (
+    select(early_events.c.event, early_events.c.payload)
+    .where(early_events.c.matter_id == bindparam("of_matter"))
+    .order_by(early_events.c.position)
+)
+
+
 def take_early(db: Connection, matter_id: str) -> Sequence[tuple[str, dict[str, Any]]]:
     """Take (event name, payload) of what came before the matter, in order."""
-    rows = db.execute(
-        select(early_events).where(early_events.c.matter_id == matter_id).order_by(early_events.c.position)
-    ).all()
+    rows = db.execute(_EARLY, {"of_matter": matter_id}).all()
     if rows:
         db.execute(delete(early_events).where(early_events.c.matter_id == matter_id))
     return [(row.event, row.payload) for row in rows]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from services.dispatch.domain.states import Part
 from services.dispatch.domain.whistle import Seat, Whistle
@@ -28,10 +28,15 @@ def matter_of_whistle(db: Connection, whistle_id: str) -> str | None:
     return db.execute(select(whistles.c.matter_id).where(whistles.c.id == whistle_id)).scalar_one_or_none()
 
 
+_OF_MATTER = (
+    select(whistles).where(whistles.c.matter_id == bindparam("of_matter")).order_by(whistles.c.blown_at, whistles.c.id)
+)
+_RUNNING = _OF_MATTER.where(whistles.c.ended_at.is_(None))
+
+
 def of_matter(db: Connection, matter_id: str, *, running: bool = False) -> tuple[Whistle, ...]:
     """A matter's calls, oldest first."""
-    query = select(whistles).where(whistles.c.matter_id == matter_id).order_by(whistles.c.blown_at, whistles.c.id)
-    return _whole(db, db.execute(query.where(whistles.c.ended_at.is_(None)) if running else query).all())
+    return _whole(db, db.execute(_RUNNING if running else _OF_MATTER, {"of_matter": matter_id}).all())
 
 
 def whole(db: Connection, rows: Sequence[Row[Any]]) -> tuple[Whistle, ...]:

@@ -32,8 +32,8 @@ _EARLY: dict[str, EventHandler] = {
 
 def on_matter_opened(event: intake.MatterOpened, work: UnitOfWork) -> None:
     """Take a matter over from intake. The clocks start when the demand was registered, however late this event is."""
-    repository.lock_arrival(work.db, event.matter_id)
-    if repository.matter(work.db, event.matter_id) is not None:
+    # Openings of one matter come by one stream, one after the other: only its early events are raced with here.
+    if repository.lock_arrival(work.db, event.matter_id):
         return
     pack = work.jurisdiction
     opened_at = work.now if work.cause is None else work.cause.time

@@ -5,6 +5,7 @@ A department answers for itself and learns nothing of the asker.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from services.dispatch import commands, whistle_repository
@@ -126,12 +127,16 @@ def settle_calls(case: Case) -> None:
             f"{len(running)} whistle call(s) are still open.", where="matter",
             remedy="Wait until the departments have completed, or have the street or district resolve the matter.",
         )  # fmt: skip
-    withdraw_calls(case)
+    _withdraw(case, running)
 
 
 def withdraw_calls(case: Case) -> None:
     """End what is still open: it was settled without the departments."""
-    for call in whistle_repository.of_matter(case.work.db, case.matter.id, running=True):
+    _withdraw(case, whistle_repository.of_matter(case.work.db, case.matter.id, running=True))
+
+
+def _withdraw(case: Case, running: Sequence[Whistle]) -> None:
+    for call in running:
         _end(case, call, replace(call, version=call.version + 1), "withdrawn")
 
 
