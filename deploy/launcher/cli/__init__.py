@@ -32,6 +32,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "plugins": ("plugins", "List plugins and what became of them 插件"),
     "quarantine": ("quarantine", "See and decide about quarantined messages 隔离区"),
     "relay": ("relay", "Publish a service's events to the broker 转发事件"),
+    "replay": ("replay", "Hand events to a service again 重放事件"),
     "report": ("report", "Make the transparency report 公开报告"),
     "scenario": ("scenario", "Replay a town's day and check what must happen 场景回放"),
     "serve": ("serve", "Run one service 运行一个服务"),

@@ -255,8 +255,9 @@ def test_a_quarantined_message_is_listed_shown_and_discarded(installation, tmp_p
     (entry,) = json.loads(run("quarantine", "list", *where, "--json").stdout)["entries"]
     assert (entry["id"], entry["service"], entry["reason"]) == ("q1", "dispatch", "undecodable")
     assert json.loads(run("quarantine", "show", "q1", *where).stdout)["body"] == "rubbish"
-    assert refused("quarantine", "release", "q1", *where).code == "still-fails"
-    assert run("quarantine", "discard", "q1", *where).exception.exit_code == 2  # a reason is asked for
+    assert refused("quarantine", "release", "q1", "--reason", "再试", *where).code == "still-fails"
+    for decision in ("release", "discard"):
+        assert run("quarantine", decision, "q1", *where).exception.exit_code == 2  # a reason is asked for
     assert run("quarantine", "discard", "q1", "--reason", "rubbish", *where).return_value == 0
     assert json.loads(run("quarantine", "list", *where, "--json").stdout)["entries"] == []
     (kept,) = json.loads(run("quarantine", "list", *where, "--state", "discarded", "--json").stdout)["entries"]
