@@ -51,5 +51,6 @@ def _write() -> None:
 
 if _FOLDER and "deploy.launcher.process" in " ".join(sys.orig_argv):
     signal.signal(signal.SIGPROF, _sample)
+    signal.siginterrupt(signal.SIGPROF, False)  # noqa: FBT003 -- system calls go on: libpq takes EINTR for an error
     signal.setitimer(signal.ITIMER_PROF, _EVERY_S, _EVERY_S)
     atexit.register(_write)
