@@ -1,4 +1,4 @@
-"""All SQL of intake."""
+"""All SQL of intake. What every demand and every step runs is built once: building costs more than running."""
 
 from __future__ import annotations
 
@@ -6,41 +6,49 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
 
 from services.intake.domain import OPEN, Sameness
 from services.intake.tables import contact_access, demands, matters, milestones, supplements
 from shared.kernel.errors import NotFound
 
+_ADD_MATTER = insert(matters).returning(matters.c.serial)
+
 
 def add_matter(db: Connection, **values: Any) -> int:
     """Store a matter; returns its serial."""
-    serial: int = db.execute(insert(matters).values(version=1, **values).returning(matters.c.serial)).scalar_one()
+    serial: int = db.execute(_ADD_MATTER, {"version": 1} | values).scalar_one()
     return serial
+
+
+_ADD_DEMAND = insert(demands).returning(demands.c.serial)
 
 
 def add_demand(db: Connection, **values: Any) -> int:
     """Store a demand; returns its serial."""
-    serial: int = db.execute(insert(demands).values(**values).returning(demands.c.serial)).scalar_one()
+    serial: int = db.execute(_ADD_DEMAND, values).scalar_one()
     return serial
+
+
+_OPEN_TWIN = (
+    select(matters)
+    .where(
+        matters.c.text_fingerprint == bindparam("words"),
+        matters.c.place_key == bindparam("place"),
+        matters.c.private.is_(False),
+        matters.c.standing.in_([standing.value for standing in OPEN]),
+        matters.c.opened_at >= bindparam("since"),
+    )
+    .order_by(matters.c.serial)
+    .limit(1)
+    .with_for_update()
+)
 
 
 def open_twin(db: Connection, same: Sameness, since: datetime) -> Row[Any] | None:
     """The oldest open matter with the same words and place, locked against closing while a demand joins it."""
-    query = (
-        select(matters)
-        .where(
-            matters.c.text_fingerprint == same.text_fingerprint,
-            matters.c.place_key == same.place_key,
-            matters.c.private.is_(False),
-            matters.c.standing.in_([standing.value for standing in OPEN]),
-            matters.c.opened_at >= since,
-        )
-        .order_by(matters.c.serial)
-        .limit(1)
-        .with_for_update()
-    )
-    return db.execute(query).one_or_none()
+    wanted = {"words": same.text_fingerprint, "place": same.place_key, "since": since}
+    return db.execute(_OPEN_TWIN, wanted).one_or_none()
 
 
 def count_in(db: Connection, matter_id: str) -> int:
@@ -126,22 +134,38 @@ def supplements_of(db: Connection, demand_id: str) -> Sequence[Row[Any]]:
     ).all()
 
 
+_SET_STANDING = (
+    update(matters)
+    .where(matters.c.matter_id == bindparam("of_matter"))
+    .values(version=matters.c.version + 1, standing=bindparam("to"), standing_since=bindparam("since"))
+)
+_SET_HANDLED = _SET_STANDING.values(handled_by=bindparam("by_unit"))
+_ADD_MILESTONE = insert(milestones).inline()
+
+
 def set_standing(db: Connection, matter_id: str, standing: str, at: datetime, unit: str | None, event: str) -> None:
     """Note where a matter stands now, and the step that brought it there."""
-    values: dict[str, Any] = {"standing": standing, "standing_since": at, "version": matters.c.version + 1}
-    if unit is not None:
-        values["handled_by"] = unit
-    db.execute(update(matters).where(matters.c.matter_id == matter_id).values(**values))
-    db.execute(insert(milestones).values(matter_id=matter_id, event=event, unit=unit, at=at))
+    where = {"of_matter": matter_id, "to": standing, "since": at}
+    if unit is None:
+        db.execute(_SET_STANDING, where)
+    else:
+        db.execute(_SET_HANDLED, where | {"by_unit": unit})
+    db.execute(_ADD_MILESTONE, {"matter_id": matter_id, "event": event, "unit": unit, "at": at})
+
+
+_SET_CLASS = (
+    update(matters)
+    .where(matters.c.matter_id == bindparam("of_matter"))
+    .values(
+        response_class=bindparam("to_class"),
+        category=func.coalesce(bindparam("of_category", type_=matters.c.category.type), matters.c.category),
+    )
+)
 
 
 def set_class(db: Connection, matter_id: str, response_class: str, category: str | None) -> None:
     """Note the class that dispatch decided on."""
-    db.execute(
-        update(matters)
-        .where(matters.c.matter_id == matter_id)
-        .values(response_class=response_class, category=func.coalesce(category, matters.c.category))
-    )
+    db.execute(_SET_CLASS, {"of_matter": matter_id, "to_class": response_class, "of_category": category})
 
 
 def milestones_of(db: Connection, matter_id: str) -> Sequence[Row[Any]]:

@@ -10,13 +10,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import and_, bindparam, select
 
 from shared.kernel.actor import ANONYMOUS
 from shared.kernel.errors import Conflict, Invalid
 from shared.kernel.hashing import sha256_hex
 from shared.kernel.sealing import CannotOpen
-from shared.ledger.dialects import upsert
+from shared.ledger.dialects import built, upsert
 from shared.ledger.tables import idempotency
 from shared.ledger.unit_of_work import UnitOfWork
 from shared.runtime.definition import Command, Reply
@@ -40,16 +40,11 @@ def earlier(work: UnitOfWork, command: Command, key: str, content: Any) -> Reply
     """
     fingerprint = _fingerprint(content)
     actor = _whose(work, command, content)
-    claimed = work.db.execute(
-        upsert(work.db.dialect.name, idempotency)
-        .values(actor=actor, command=command.name, key=key, fingerprint=fingerprint, reply={}, created_at=work.now)
-        .on_conflict_do_nothing()
-    ).rowcount
-    if claimed:
+    this = {"actor": actor, "command": command.name, "key": key}
+    claim = this | {"fingerprint": fingerprint, "reply": {}, "created_at": work.now}
+    if work.db.execute(_claim(work.db), claim).rowcount:
         return None
-    row = work.db.execute(
-        select(idempotency.c.fingerprint, idempotency.c.reply).where(_this(actor, command.name, key))
-    ).one()
+    row = work.db.execute(_EARLIER, _of(this)).one()
     if row.fingerprint != fingerprint:
         message = f"Idempotency-Key {key!r} was used with another body."
         raise Conflict(
@@ -70,15 +65,22 @@ def earlier(work: UnitOfWork, command: Command, key: str, content: Any) -> Reply
 def keep(work: UnitOfWork, command: Command, key: str, content: Any, reply: Reply) -> None:
     """Keep the reply under the key claimed by `earlier`."""
     sealed = work.at_hand.sealer.seal({"body": dict(reply.body), "version": reply.version})
-    work.db.execute(
-        idempotency.update()
-        .where(_this(_whose(work, command, content), command.name, key))
-        .values(reply={_SEALED: sealed})
-    )
+    this = {"actor": _whose(work, command, content), "command": command.name, "key": key}
+    work.db.execute(_KEEP, _of(this) | {"reply": {_SEALED: sealed}})
 
 
-def _this(actor: str, command: str, key: str) -> ColumnElement[bool]:
-    return and_(idempotency.c.actor == actor, idempotency.c.command == command, idempotency.c.key == key)
+@built
+def _claim(dialect: str) -> Any:
+    return upsert(dialect, idempotency).on_conflict_do_nothing()
+
+
+_THIS = and_(*(idempotency.c[name] == bindparam(f"of_{name}") for name in ("actor", "command", "key")))
+_EARLIER = select(idempotency.c.fingerprint, idempotency.c.reply).where(_THIS)
+_KEEP = idempotency.update().where(_THIS)
+
+
+def _of(this: Mapping[str, str]) -> dict[str, Any]:
+    return {f"of_{name}": value for name, value in this.items()}
 
 
 def _whose(work: UnitOfWork, command: Command, content: Mapping[str, Any]) -> str:
