@@ -74,7 +74,7 @@ class Door:
         if status is None:
             result, code, reply = UNANSWERED, str(answer), {}
         elif status >= 400:
-            result, code, reply = REFUSED, str(answer.get("code", status)), {}
+            result, code, reply = REFUSED, str(answer.get("code", status)), {"refusal": answer}
             if tries > 1 and code == _DONE_BEFORE.get(command):
                 result = ACCEPTED
         return self._book.write(

@@ -129,7 +129,8 @@ def _books(engine):
         held = tables.quarantine.c
         books.quarantine = [tuple(row) for row in db.execute(select(held.message_id, held.reason, held.state))]
         failed = tables.failures.c
-        books.failures = dict(db.execute(select(failed.message_id, failed.last_error)).tuples())
+        failures = db.execute(select(failed.message_id, failed.last_error))
+        books.failures = {row.message_id: row.last_error for row in failures}
     return books
 
 

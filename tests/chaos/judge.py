@@ -151,27 +151,10 @@ def _book(evidence, book):
     bad = defaultdict(list)
     for entry in book.entries:
         events = evidence.firsthand.get(entry.key, [])
-        names = Counter(seen.name for seen in events)
         service = entry.command.split(".", 1)[0]
-        label = f"{entry.command} {entry.key}"
-        if entry.result == REFUSED:
-            if events:
-                bad["invented", service, "refused commands that had effects"].append(label)
-            continue
-        most = 0
-        for wanted in CAUSES[entry.command]:
-            number = sum(names[name] for name in wanted.split("|"))
-            most = max(most, number)
-            if entry.result == ACCEPTED and number == 0:
-                bad["lost", service, f"accepted commands without {wanted}"].append(label)
-        if most > 1:
-            bad["twice", service, "commands carried out more than once"].append(label)
-        about = entry.about()
-        wrong = [s.id for s in events for key, value in about.items() if key in s.ids and str(s.ids[key]) != value]
-        if wrong and entry.command != "dispatch.answer-whistle":
-            bad["changed", service, "events about something else than the answer named"].append(label)
-        if entry.result == UNANSWERED:
-            bad["unanswered", service, f"commands nobody answered ({entry.code[:80]})"].append(label)
+        complaints = _refused(events) if entry.result == REFUSED else _carried_out(entry, events)
+        for kind, what in complaints:
+            bad[kind, service, what].append(f"{entry.command} {entry.key}")
     asked = {entry.key for entry in book.entries}
     for correlation, events in evidence.firsthand.items():
         for seen in events:
@@ -180,6 +163,25 @@ def _book(evidence, book):
     for (kind, service, what), ids in bad.items():
         yield Finding(kind=kind, service=service, what=what, ids=tuple(ids))
     yield from _found("stalled", "-", "lives that waited in vain", book.stalled)
+
+
+def _refused(events):
+    if events:
+        yield "invented", "refused commands that had effects"
+
+
+def _carried_out(entry, events):
+    names = Counter(seen.name for seen in events)
+    numbers = {wanted: sum(names[name] for name in wanted.split("|")) for wanted in CAUSES[entry.command]}
+    if entry.result == UNANSWERED:
+        yield "unanswered", f"commands nobody answered ({entry.code[:80]})"
+    else:
+        yield from (("lost", f"accepted commands without {wanted}") for wanted, number in numbers.items() if not number)
+    if any(number > 1 for number in numbers.values()):
+        yield "twice", "commands carried out more than once"
+    about = entry.about()
+    if any(str(seen.ids[key]) != value for seen in events for key, value in about.items() if key in seen.ids):
+        yield "changed", "events about something else than the answer named"
 
 
 # -- consumers ---------------------------------------------------------------------------------------------------------
@@ -209,7 +211,7 @@ def _effects(world, evidence, book):
     """What must have happened exactly once in the domain."""
     opened = [seen.ids["matter_id"] for seen in evidence.named("intake.matter-opened")]
     with reading(world.engines["dispatch"]) as db:
-        states = dict(db.execute(select(dispatch_matters.c.id, dispatch_matters.c.state)).tuples())
+        states = {row.id: row.state for row in db.execute(select(dispatch_matters.c.id, dispatch_matters.c.state))}
     yield from _found("lost", "dispatch", "opened matters that it does not have", set(opened) - set(states))
     yield from _found("invented", "dispatch", "matters that were never opened", set(states) - set(opened))
     yield from _found("twice", "intake", "matters opened twice", counted(opened))
@@ -218,7 +220,8 @@ def _effects(world, evidence, book):
     yield from _votes(evidence, book)
     yield from _messages(world, evidence)
     with reading(world.engines["oversight"]) as db:
-        seen = dict(db.execute(select(oversight_matters.c.matter_id, oversight_matters.c.state)).tuples())
+        rows = db.execute(select(oversight_matters.c.matter_id, oversight_matters.c.state))
+        seen = {row.matter_id: row.state for row in rows}
     differ = [f"{id_} {states[id_]}/{seen.get(id_)}" for id_ in states if states[id_] != seen.get(id_)]
     yield from _found("projection", "oversight", "matters in another state than dispatch has them", differ)
 

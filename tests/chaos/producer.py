@@ -184,7 +184,7 @@ class Producer:
         entry = self.door.send(
             "intake.register-demand",
             self._cast.desk("street"),
-            {"channel": "hotline-12345", "text": text, "location": place, "asker": asker_},
+            {"channel": "hotline", "text": text, "location": place, "asker": asker_},
         )
         if entry.result == ACCEPTED:
             life.demands[entry.reply["demand_id"]] = entry.reply["tracking_code"]

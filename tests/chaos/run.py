@@ -23,8 +23,8 @@ LIVES_WITHIN_S = 600.0
 
 
 def play(world, *, matters, strokes, seed, kinds=None, clients=8, together=0.15, hold=1.0, say=print):
-    """Run a started world. Returns (verdict, monkey). Raises AssertionError when it does not recover or come to rest."""
-    book = Book(world.folder / "book.jsonl")
+    """Run a started world. Returns (verdict, monkey). Raises AssertionError when it does not recover or rest."""
+    book = world.book = Book(world.folder / "book.jsonl")  # faults that register a demand write it in, too
     chosen = faults.every()
     if kinds is not None:
         chosen = {kind: chosen[kind] for kind in kinds}
@@ -40,6 +40,9 @@ def play(world, *, matters, strokes, seed, kinds=None, clients=8, together=0.15,
         producer.start()
         monkey.run()
         producer.join(LIVES_WITHIN_S)
+        ended = producer.done["closed"] + producer.done["withdrawn"]
+        if ended < matters:
+            book.stall(f"only {ended} of {matters} lives came to their end: {dict(producer.done)}")
         come_to_rest(world)
         planted = [each for stroke in monkey.strokes for each in stroke.struck.detail.get("planted", ())]
         complaints = [c for stroke in monkey.strokes if (c := stroke.struck.detail.get("complaint"))]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 
-from deploy.launcher import supervisor
+from deploy.launcher import cli, supervisor
 from deploy.launcher.cli import up
 from tests.chaos.broken.release import starting
 from tests.chaos.clocks import with_own_clock
@@ -49,4 +49,4 @@ def main():
     if os.environ.get(ORDER) == "reverse":
         supervisor.plan = reversed_plan
     up.Supervisor = HoldingSupervisor
-    up.command(prog_name="up", args=None)
+    cli.main()
