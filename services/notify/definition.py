@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from services.notify import commands, handlers, metrics, post, rendering, sending, tables
+from services.notify import commands, handlers, metrics, post, recovery, rendering, sending, tables
 from services.notify.subscriptions import SUBSCRIPTIONS
 from services.notify.web.routes import ROUTES
 from shared.kernel.errors import Misconfigured
@@ -46,4 +46,5 @@ DEFINITION = ServiceDefinition(
     prepare=prepare,
     observe=metrics.observe,
     refresh=metrics.refresh,
+    retell=recovery.retell,
 )

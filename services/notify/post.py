@@ -70,6 +70,30 @@ def particulars(db: Connection, row: Row[Any]) -> Row[Any]:
     return db.execute(query).one()
 
 
+def take_up(db: Connection, message_id: str, *, demand_id: str, template: str, number: int, at: datetime) -> bool:
+    """Give the oldest letter of that kind that waits the id under which it went out then; False when none waits.
+
+    For recovery: `number` is how many attempts there had been; the last of them is entered.
+    """
+    mine = (messages.c.demand_id == demand_id, messages.c.template == template)
+    query = (
+        select(messages.c.id)
+        .where(*mine, messages.c.state.in_([State.PENDING, State.SENDING]))
+        .order_by(messages.c.id != message_id, messages.c.created_at, messages.c.id)
+        .limit(1)
+    )
+    found = db.execute(query).scalar_one_or_none()
+    if found is None:
+        return False
+    db.execute(
+        update(messages)
+        .where(messages.c.id == found)
+        .values(id=message_id, state=State.SENDING, attempts=number, tries=number)
+    )
+    db.execute(insert(attempts).values(message_id=message_id, number=number, started_at=at))
+    return True
+
+
 def finish_attempt(db: Connection, message_id: str, number: int, **values: Any) -> None:
     """Complete an attempt's row."""
     db.execute(

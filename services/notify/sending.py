@@ -29,7 +29,8 @@ log = logging.getLogger(__name__)
 
 #: Entry points that are notifiers.
 GROUP = "gridwhistle.notifiers"
-_PURPOSE = "send-message"
+#: Why contact data is opened, in its log.
+PURPOSE = "send-message"
 _REASON_LIMIT = 1_000
 _REF_LIMIT = 200
 
@@ -82,7 +83,7 @@ def claim(work: UnitOfWork, limit: int) -> Sequence[Letter]:
             continue
         attempt = post.claim(work.db, row, work.now, work.now + domain.CLAIM)
         post.log_access(
-            work.db, id=work.new_id(), demand_id=row.demand_id, message_id=row.id, purpose=_PURPOSE,
+            work.db, id=work.new_id(), demand_id=row.demand_id, message_id=row.id, purpose=PURPOSE,
             actor=work.actor.id, at=work.now,
         )  # fmt: skip
         letters.append(

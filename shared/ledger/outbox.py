@@ -98,6 +98,16 @@ def known(db: Connection, message_ids: Sequence[str]) -> set[str]:
     return found
 
 
+def heads(db: Connection, streams: Sequence[str]) -> dict[str, int]:
+    """The last version given out of each of these streams; 0 of one that is unknown."""
+    found = dict.fromkeys(streams, 0)
+    for start in range(0, len(streams), _LOOKED_UP):
+        some = streams[start : start + _LOOKED_UP]
+        query = select(stream_heads.c.stream, stream_heads.c.version).where(stream_heads.c.stream.in_(some))
+        found |= {row.stream: row.version for row in db.execute(query)}
+    return found
+
+
 def raise_heads(db: Connection, versions: Mapping[str, int]) -> None:
     """Give out no version up to these any more: somebody has seen them."""
     for stream, version in sorted(versions.items()):

@@ -16,11 +16,13 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import Connection, select
+
 from shared.contracts import envelope as envelopes
-from shared.contracts import registry
+from shared.contracts import registry, topology
 from shared.contracts.envelope import Envelope
 from shared.kernel.actor import SYSTEM, Actor
 from shared.kernel.clock import ManualClock
@@ -29,12 +31,15 @@ from shared.kernel.ids import Ids
 from shared.kernel.sealing import Sealer
 from shared.ledger import inbox, outbox, parking, quarantine
 from shared.ledger.reception import Outcome, Reception
+from shared.ledger.tables import stream_positions
 from shared.ledger.unit_of_work import Surroundings, UnitOfWork, look_only, unit_of_work
 
 log = logging.getLogger(__name__)
 
 #: Why a message is quarantined whose lost effects could not be done again.
 REASON = "recovery-differs"
+#: Smallest difference between two instants that the suite keeps.
+_INSTANT = timedelta(microseconds=1)
 Recorded = tuple[Envelope, bytes]
 
 
@@ -127,8 +132,8 @@ def recover(
     """Do the lost transactions again, then hand over what the service heard in the lost time.
 
     `heard`: the others' events that the service listens to, in the trace's order; those it knows are duplicates.
-    `until`: when the service stopped, as far as known; else, when it told its last event. Safe to repeat, and to kill at
-    any instant. Raises Transient, HandlerFailed.
+    `until`: when the service stopped, as far as known; else, when it told its last event. Safe to repeat, and to kill
+    at any instant. Raises Transient, HandlerFailed.
     """
     session = _Session(reception=reception, retell=retell, lost=lost, heard=heard, until=until)
     session.keep_versions(lost)
@@ -141,6 +146,30 @@ def recover(
         progress()
     reception.sweep()
     return session.done
+
+
+def beyond(db: Connection, service: str) -> dict[str, int]:
+    """Stream -> version: how far a consumer has got with each stream of `service`, from the consumer's database."""
+    query = select(stream_positions.c.stream, stream_positions.c.version).where(
+        stream_positions.c.stream.startswith(f"{service}.", autoescape=True)
+    )
+    return {row.stream: row.version for row in db.execute(query)}
+
+
+def pass_over(at_hand: Surroundings, seen: Mapping[str, int]) -> dict[str, int]:
+    """Never give out again what a consumer has seen; returns the versions of which nobody has the event any more.
+
+    Stream -> how many. A service that hears itself (oversight) is not left waiting for them.
+    """
+    with unit_of_work(at_hand) as work:
+        heads = outbox.heads(work.db, list(seen))
+        gone = {stream: version - heads[stream] for stream, version in seen.items() if version > heads[stream]}
+        outbox.raise_heads(work.db, {stream: seen[stream] for stream in gone})
+        if any(subscription.source == at_hand.service for subscription in topology.subscriptions_of(at_hand.service)):
+            inbox.lock(work.db, at_hand.service, gone)
+            inbox.advance(work.db, at_hand.service, {stream: seen[stream] for stream in gone})
+        work.commit()
+    return gone
 
 
 class _Session:
@@ -180,6 +209,9 @@ class _Session:
         """Do one transaction again, after what was heard before it and caused nothing told."""
         self._hear_before(lost.at)
         why = self._attempt(lost)
+        # Heard and told in the same instant: which came first, the attempt shows.
+        if why is not None and self._hear_before(lost.at + _INSTANT):
+            why = self._attempt(lost)
         if why is None:
             self.done.transactions += 1
             self.done.events += len(lost.events)
@@ -259,10 +291,13 @@ class _Session:
             reception = replace(reception, at_hand=then)
         self.done.received[reception.receive(raw)] += 1
 
-    def _hear_before(self, at: datetime) -> None:
+    def _hear_before(self, at: datetime) -> bool:
+        any_ = False
         while self._next_silent is not None and self._next_silent[0].time < at:
             self.hear(*self._next_silent)
             self._next_silent = next(self._silent, None)
+            any_ = True
+        return any_
 
     def _give_up(self, lost: Lost, why: str) -> None:
         """Keep what was told, so that the books agree with the trace; hold its cause for a person to decide."""

@@ -35,6 +35,8 @@ from shared.wire.publisher import Answers, Outgoing
 
 log = logging.getLogger(__name__)
 
+#: Name of the lease that lets one relay of a service work.
+LEASE = "relay"
 #: Rows per round, all in flight at once.
 WINDOW = 200
 #: Seconds between two looks at an empty outbox.
@@ -100,10 +102,6 @@ class Relay:
         self._counted_at = float("-inf")
         self._resting: dict[str, _Rest] = {}
 
-    @property
-    def _lease(self) -> str:
-        return "relay"
-
     def run(self, stop: Event) -> None:
         """Work until `stop` is set, whatever happens to broker and database. Raises only on bugs."""
         retrying = Retrying(
@@ -153,7 +151,7 @@ class Relay:
         now = self._monotonic()
         if self._token is None or now - self._renewed_at >= RENEW_EVERY_S:
             with writing(self._engine) as db:
-                token = lease.take(db, self._lease, self._candidate, self._clock.now())
+                token = lease.take(db, LEASE, self._candidate, self._clock.now())
                 db.commit()
             if token is not None and self._token is None:
                 log.info("this relay leads", extra={"service": self.service, "token": token})
@@ -225,7 +223,7 @@ class Relay:
         if self._token is None:
             raise LeaseLost
         with writing(self._engine) as db:
-            lease.fence(db, self._lease, self._token)
+            lease.fence(db, LEASE, self._token)
             outbox.mark_published(db, answers.confirmed, self._clock.now())
             db.commit()
         troubled = {streams[message_id] for message_id in (*answers.refused, *answers.returned)}
@@ -284,7 +282,7 @@ class Relay:
             return
         try:
             with writing(self._engine) as db:
-                lease.release(db, self._lease, self._token)
+                lease.release(db, LEASE, self._token)
                 db.commit()
         except DBAPIError as error:
             log.warning("the lease runs out by itself", extra={"service": self.service, "reason": str(error.orig)})

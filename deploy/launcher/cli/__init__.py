@@ -31,6 +31,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "migrate": ("migrate", "Bring the databases up to date 数据库迁移"),
     "plugins": ("plugins", "List plugins and what became of them 插件"),
     "quarantine": ("quarantine", "See and decide about quarantined messages 隔离区"),
+    "recover": ("recover", "After a database was restored: do again what was lost 恢复后补齐"),
     "relay": ("relay", "Publish a service's events to the broker 转发事件"),
     "replay": ("replay", "Hand events to a service again 重放事件"),
     "report": ("report", "Make the transparency report 公开报告"),

@@ -18,13 +18,15 @@ from deploy.launcher import services
 from deploy.launcher.demo import demands
 from deploy.launcher.demo.week import OPENS, Player
 from deploy.launcher.suite import Suite
+from services.notify.channels.file import FILE_NAME
+from services.notify.tables import matters, messages, news
 from services.oversight.repository import trace
 from shared import jurisdiction as packs
 from shared.contracts import envelope as envelopes
 from shared.contracts import topology
-from shared.ledger import inbox, recovery
-from shared.ledger.engines import reading, writing
-from shared.ledger.tables import outbox, quarantine, stream_heads, stream_positions
+from shared.ledger import recovery
+from shared.ledger.engines import reading
+from shared.ledger.tables import outbox, stream_heads, stream_positions
 
 PACK = Path(__file__).parents[3] / "deploy" / "jurisdictions" / "jianwai"
 #: Shares of the week at which the databases are copied.
@@ -136,3 +138,38 @@ def test_every_row_is_as_it_was(week, service, moment):
         assert dict(db.execute(select(stream_heads.c.stream, stream_heads.c.version)).all()) == heads
         assert dict(db.execute(select(stream_positions.c.stream, stream_positions.c.version)).all()) == positions
         assert db.execute(select(outbox.c.position).where(outbox.c.published_at.is_(None))).all() == []
+
+
+def letters(application):
+    """How each letter to each asker stands, and how many lie on the disk."""
+    with reading(application.at_hand.engine) as db:
+        rows = db.execute(
+            select(messages.c.demand_id, messages.c.event_id, messages.c.template, messages.c.state)
+        ).all()
+    return sorted(rows), len((application.at_hand.data_dir / FILE_NAME).read_text("utf-8").splitlines())
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_no_letter_goes_twice(week, moment):
+    suite, taken, end = week
+    end.put_back(suite)
+    notify = suite.applications["notify"]
+    before, on_disk = letters(notify)
+    with reading(notify.at_hand.engine) as db:
+        books = {row.message_id: bytes(row.envelope) for row in db.execute(select(outbox))}
+        known = {name: sorted(db.execute(select(table)).all()) for name, table in
+                 (("matters", matters), ("news", news))}  # fmt: skip
+    taken[moment].put_back(suite, "notify")
+
+    lost, done = recovered(suite, "notify")
+
+    assert done.left == []
+    assert done.transactions == len(lost) > 5
+    suite.settle()  # what waits is sent: letters to askers without an address, of which no event tells
+    after, now_on_disk = letters(notify)
+    assert after == before
+    assert now_on_disk == on_disk > 0
+    with reading(notify.at_hand.engine) as db:
+        assert {row.message_id: bytes(row.envelope) for row in db.execute(select(outbox))} == books
+        assert sorted(db.execute(select(matters)).all()) == known["matters"]
+        assert sorted(db.execute(select(news)).all()) == known["news"]
