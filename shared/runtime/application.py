@@ -8,9 +8,9 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -27,6 +27,7 @@ from shared.ledger.unit_of_work import Surroundings, UnitOfWork, look_only, unit
 from shared.runtime import repetition
 from shared.runtime.definition import Command, DueWork, OutwardWork, Query, Reply, ServiceDefinition
 from shared.runtime.metrics import ServiceMetrics
+from shared.runtime.purging import Purging
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class Application:
     metrics: ServiceMetrics
     #: This process as a holder of leases.
     candidate: Candidate
+    purging: Purging = field(default_factory=Purging)
 
     @property
     def name(self) -> str:
@@ -184,9 +186,14 @@ class Application:
     ) -> Seen:
         """Run something that only reads. Raises Refusal, or Transient."""
         self._authorise(needs, actor, what)
+        with self._answering(), look_only(self.at_hand, actor=actor) as work:
+            return run(work, parameters)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Turns a database that does not answer into Transient."""
         try:
-            with look_only(self.at_hand, actor=actor) as work:
-                return run(work, parameters)
+            yield
         except DBAPIError as error:
             if is_transient(error):
                 message = f"the database of {self.name} does not answer"
@@ -214,44 +221,48 @@ class Application:
     # -- due work ------------------------------------------------------------------------------------------------
 
     def run_due(self, *, most: int = 10_000) -> int:
-        """Do what is due, oldest first, if this process leads; returns how many items were done."""
+        """Do what is due, oldest first, if this process leads; then purge a little. Returns how many items were done."""
         done = self.reception.sweep()
         for work in self.definition.due_work:
             done += self._run(work, most)
         for outward in self.definition.outward_work:
             done += self._reach_out(outward, most)
+        self._purge()
         return done
+
+    def _purge(self) -> None:
+        try:
+            with self._answering():
+                self.purging.run(self.at_hand, self.candidate, self.metrics)
+        except LeaseLost:
+            log.warning("lease lost", extra={"lease": "due:purge", "holder": self.candidate.holder})
 
     def _run(self, due: DueWork, most: int) -> int:
         name = f"due:{due.name}"
         done = 0
         try:
-            while done < most:
-                with unit_of_work(self.at_hand, actor=SYSTEM, correlation_id=self.at_hand.ids.new()) as work:
-                    token = lease.take(work.db, name, self.candidate, work.now)
-                    if token is None:
-                        return done
-                    count = due.run(work, due.batch)
-                    lease.fence(work.db, name, token)
-                    work.commit()
-                self._observe(work.events)
-                done += count
-                if count < due.batch:
-                    break
+            with self._answering():
+                while done < most:
+                    with unit_of_work(self.at_hand, actor=SYSTEM, correlation_id=self.at_hand.ids.new()) as work:
+                        token = lease.take(work.db, name, self.candidate, work.now)
+                        if token is None:
+                            return done
+                        count = due.run(work, due.batch)
+                        lease.fence(work.db, name, token)
+                        work.commit()
+                    self._observe(work.events)
+                    done += count
+                    if count < due.batch:
+                        break
         except LeaseLost:
             log.warning("lease lost", extra={"lease": name, "holder": self.candidate.holder})
             return done
-        except DBAPIError as error:
-            if is_transient(error):
-                message = f"the database of {self.name} does not answer"
-                raise Transient(message) from error
-            raise
         self.metrics.scan(due.name, self.at_hand.clock.now())
         return done
 
     def _reach_out(self, outward: OutwardWork, most: int) -> int:
         done = 0
-        try:
+        with self._answering():
             while done < most:
                 with self._outward_unit() as work:
                     items = outward.claim(work, outward.batch)
@@ -265,11 +276,6 @@ class Application:
                 done += len(items)
                 if len(items) < outward.batch:
                     break
-        except DBAPIError as error:
-            if is_transient(error):
-                message = f"the database of {self.name} does not answer"
-                raise Transient(message) from error
-            raise
         self.metrics.scan(outward.name, self.at_hand.clock.now())
         return done
 

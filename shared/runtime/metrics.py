@@ -16,6 +16,7 @@ from shared.contracts import registry as events
 from shared.contracts import topology
 from shared.contracts.envelope import Envelope
 from shared.ledger.reception import Outcome
+from shared.ledger.retention import PURGES
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -52,6 +53,12 @@ class ServiceMetrics:
                 self._emitted.labels(service, row.name)
         self._scan = self.gauge(
             "scan_last_success_timestamp_seconds", "Last scan for due work that succeeded", ("scan",)
+        )
+        self._purged = self.counter("purged_rows_total", "Rows of the ledger purged after their time", ("table",))
+        for table in PURGES:
+            self._purged.labels(service, table)
+        self._purge = self.gauge(
+            "purge_last_success_timestamp_seconds", "When the ledger last held nothing older than it is kept"
         )
         self.outbox_pending = self.gauge("outbox_pending", "Events not yet published")
         self.outbox_age = self.gauge("outbox_oldest_age_seconds", "Age of the oldest unpublished event")
@@ -112,6 +119,14 @@ class ServiceMetrics:
     def scan(self, name: str, now: datetime) -> None:
         """Note a successful scan."""
         self._scan.labels(self.service, name).set(now.astimezone(UTC).timestamp())
+
+    def purged(self, table: str, rows: int) -> None:
+        """Count purged rows of one of the ledger's tables."""
+        self._purged.labels(self.service, table).inc(rows)
+
+    def purged_all(self, now: datetime) -> None:
+        """Note that nothing is left to purge."""
+        self._purge.labels(self.service).set(now.astimezone(UTC).timestamp())
 
     def render(self) -> bytes:
         """The OpenMetrics text."""

@@ -10,10 +10,12 @@ import dataclasses
 import os
 import tomllib
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from shared.kernel.errors import Misconfigured
+from shared.ledger.retention import Retention
 
 _PREFIX = "GRIDWHISTLE_"
 #: Variables of the same prefix that are read elsewhere: the file's name, and a client's own token.
@@ -36,6 +38,8 @@ class Settings:
     link_secret: str = dataclasses.field(repr=False)
     #: AMQP address; None in embedded mode.
     broker_url: str | None = None
+    #: `http://user:password@host:15672`, for `gridwhistle declare` and `doctor`; services never use it.
+    broker_management_url: str | None = dataclasses.field(default=None, repr=False)
     #: Where the suite keeps files: logs, spools, the file notifier's letters.
     data_dir: Path = Path("var")
     #: Address the services listen on.
@@ -55,6 +59,16 @@ class Settings:
     workers: int = 10
     #: Seconds between two scans for due work.
     due_interval: float = 5.0
+    #: Days for which published events stay in the outbox: as far back as `gridwhistle replay` reaches.
+    keep_outbox_days: int = 35
+    #: Days for which the ids of handled messages stay in the inbox; not less than the outbox.
+    keep_inbox_days: int = 400
+    #: Days for which the answer to an Idempotency-Key is kept.
+    keep_replies_days: int = 35
+    #: Days for which notes about failed attempts are kept, once the message was handled or decided about.
+    keep_failures_days: int = 35
+    #: Days for which a released or discarded message is kept with the decision.
+    keep_quarantine_days: int = 400
     #: File with an offset in seconds that is added to the clock of every process; for scenarios and tests only.
     clock_file: Path | None = None
 
@@ -66,6 +80,11 @@ class Settings:
         """The HTTP port of a service's first replica."""
         return self.port_base + 1 + order.index(service)
 
+    def retention(self) -> Retention:
+        """For how long the ledger keeps what."""
+        days = {field.name: getattr(self, f"keep_{field.name}_days") for field in dataclasses.fields(Retention)}
+        return Retention(**{name: timedelta(days=number) for name, number in days.items()})
+
     def environment(self) -> dict[str, str]:
         """These settings as variables for a child process."""
         pairs = ((field.name, getattr(self, field.name)) for field in dataclasses.fields(self))
@@ -74,6 +93,8 @@ class Settings:
 
 _REQUIRED = ("database_url", "jurisdiction", "contact_keys", "token_secret", "link_secret")
 _MINIMUM_SECRET = 32
+#: A hundred years: more cannot be subtracted from every date.
+_MOST_DAYS = 36_500
 
 
 def read(environment: Mapping[str, str] | None = None) -> Settings:
@@ -100,9 +121,28 @@ def read(environment: Mapping[str, str] | None = None) -> Settings:
     for name in ("token_secret", "link_secret"):
         if 0 < len(str(values.get(name, ""))) < _MINIMUM_SECRET:
             faults.append(f"{origin[name]} is shorter than {_MINIMUM_SECRET} characters")
+    faults += _impossible_retention(values, fields, origin)
     if faults:
         raise Misconfigured("; ".join(faults))
     return Settings(**values)
+
+
+def _impossible_retention(values: Mapping[str, Any], fields: Mapping[str, Any], origin: Mapping[str, str]) -> list[str]:
+    days = {
+        name: values.get(name, field.default)
+        for name, field in fields.items()
+        if name.startswith("keep_") and isinstance(values.get(name, field.default), int)
+    }
+    faults = [
+        f"{origin.get(name, name)} is {number}; it has to be from 1 to {_MOST_DAYS} days"
+        for name, number in days.items()
+        if not 1 <= number <= _MOST_DAYS
+    ]
+    inbox, outbox = days.get("keep_inbox_days", 0), days.get("keep_outbox_days", 0)
+    if not faults and inbox < outbox:
+        # Otherwise an event could be published again of which nothing is known any more but its stream's position.
+        faults.append(f"{_PREFIX}KEEP_INBOX_DAYS ({inbox}) is less than {_PREFIX}KEEP_OUTBOX_DAYS ({outbox})")
+    return faults
 
 
 def _file(path: str | None) -> Mapping[str, Any]:

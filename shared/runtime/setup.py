@@ -19,6 +19,7 @@ from shared.runtime.application import Application
 from shared.runtime.auth import Gatekeeper
 from shared.runtime.definition import ServiceDefinition
 from shared.runtime.metrics import ServiceMetrics
+from shared.runtime.purging import Purging
 from shared.runtime.settings import Settings
 
 
@@ -64,6 +65,7 @@ def application_of(
         at_hand=at_hand,
         metrics=ServiceMetrics(definition.name),
         candidate=Candidate(holder=f"{socket.gethostname()}:{os.getpid()}:{at_hand.ids.new()}"),
+        purging=Purging(retention=settings.retention()),
     )
     application.metrics.expect_commands(definition.commands)
     if definition.prepare is not None:

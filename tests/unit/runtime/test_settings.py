@@ -75,3 +75,23 @@ def test_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         read(COMPLETE).host = "elsewhere"
     assert Settings.__dataclass_params__.frozen
+
+
+def test_what_is_kept_for_how_long():
+    retention = read(COMPLETE | {"GRIDWHISTLE_KEEP_OUTBOX_DAYS": "90"}).retention()
+    assert (retention.outbox.days, retention.inbox.days, retention.quarantine.days) == (90, 400, 400)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"KEEP_OUTBOX_DAYS": "0"}, "KEEP_OUTBOX_DAYS is 0"),
+        ({"KEEP_REPLIES_DAYS": "-1"}, "KEEP_REPLIES_DAYS is -1"),
+        ({"KEEP_QUARANTINE_DAYS": "40000"}, "KEEP_QUARANTINE_DAYS is 40000"),
+        ({"KEEP_INBOX_DAYS": "a year"}, "KEEP_INBOX_DAYS"),
+        ({"KEEP_INBOX_DAYS": "30"}, r"KEEP_INBOX_DAYS \(30\) is less than GRIDWHISTLE_KEEP_OUTBOX_DAYS \(35\)"),
+    ],
+)
+def test_nonsense_about_keeping_is_refused(change, named):
+    with pytest.raises(Misconfigured, match=named):
+        read(COMPLETE | {f"GRIDWHISTLE_{name}": value for name, value in change.items()})
