@@ -10,7 +10,7 @@ from typing import Any
 from deploy.launcher.documents import samples
 from shared.contracts import registry
 from shared.wire import connection as connections
-from shared.wire.declare import QUEUE_ARGUMENTS
+from shared.wire.arrangement import QUEUE_ARGUMENTS
 from shared.wire.publisher import Outgoing, Publisher
 
 #: The transaction that peers were measured with: two inserts of one row each.

@@ -1,108 +1,70 @@
-"""The broker's topology, declared from shared/contracts/topology.py: exchanges, quorum queues, bindings, dead letters.
+"""The broker's topology, declared over AMQP: exchanges, quorum queues, bindings, dead letters.
 
-Everything a queue promises (quorum, dead-lettering at least once, refusing instead of dropping when full, the delivery
-limit) travels as arguments of its declaration: no queue ever exists without them, and one AMQP address is all that is
-needed (docs/adr: arguments, not policies). Declaring again changes nothing; a difference is drift, and reported.
+What keeps a message from being lost travels as arguments of a queue's declaration: no queue ever exists without it, and
+one AMQP address is all that a process needs (docs/adr/0009). Policies, which AMQP cannot set, only tune, and are set by
+whoever runs `gridwhistle declare` with the management address. Declaring again changes nothing; a difference is drift,
+and reported. A queue that release 0.1.0 declared is used as it is.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, Self
 
 from amqp.exceptions import AccessRefused, NotFound, PreconditionFailed
 
-from shared.contracts import topology
 from shared.wire import connection as connections
+from shared.wire.arrangement import ARGUMENTS_0_1, QUEUE_ARGUMENTS, Exchange, Queue, exchanges, queues
 from shared.wire.connection import BROKER_ERRORS, BrokerAway
+from shared.wire.drift import Drift
 
-#: Deliveries of one message before the broker sets it aside. Only a process that dies with it, or a lost link, counts
-#: one: our consumers never requeue (shared/runtime/entrypoints.py). RabbitMQ 4's own default.
-DELIVERY_LIMIT = 20
-_QUORUM = {"x-queue-type": "quorum"}
-QUEUE_ARGUMENTS: dict[str, Any] = _QUORUM | {
-    "x-delivery-limit": DELIVERY_LIMIT,
-    "x-dead-letter-exchange": topology.DEAD_EXCHANGE,
-    "x-dead-letter-strategy": "at-least-once",
-    "x-overflow": "reject-publish",
-}
+_DECLARE = "run `gridwhistle declare`"
+_Step = Callable[[Any], None]
 
 
 class DeclarationRefused(Exception):
-    """The broker does not let us declare, or has it otherwise; `faults` says what.
+    """The broker does not let us declare, or has it otherwise; `drift` says what.
 
-    Let an administrator run `gridwhistle declare`, or delete the queue that differs once it is empty.
+    Let an administrator run `gridwhistle declare`, or make the queue that differs anew (docs/runbook.md).
     """
 
-    def __init__(self, faults: tuple[str, ...]) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = faults
+    def __init__(self, drift: tuple[Drift, ...]) -> None:
+        super().__init__("; ".join(map(str, drift)))
+        self.drift = drift
 
-
-@dataclass(frozen=True, kw_only=True)
-class Exchange:
-    """An exchange to be there."""
-
-    name: str
-    kind: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Queue:
-    """A queue to be there, and what it is bound to."""
-
-    name: str
-    arguments: dict[str, Any]
-    exchange: str
-    keys: tuple[str, ...]
-
-
-def exchanges() -> tuple[Exchange, ...]:
-    """Every exchange of the suite."""
-    return (
-        Exchange(name=topology.DEAD_EXCHANGE, kind="fanout"),
-        *(Exchange(name=topology.exchange_of(service), kind="topic") for service in topology.SERVICES),
-    )
-
-
-def queues() -> tuple[Queue, ...]:
-    """Every queue of the suite; the one for dead letters first, so that no other is ever there without it."""
-    dead = Queue(name=topology.DEAD_QUEUE, arguments=dict(_QUORUM), exchange=topology.DEAD_EXCHANGE, keys=("",))
-    return (
-        dead,
-        *(
-            Queue(name=row.queue, arguments=dict(QUEUE_ARGUMENTS), exchange=row.exchange, keys=row.binding_keys())
-            for row in topology.subscriptions()
-        ),
-    )
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """One line each, for logs."""
+        return tuple(map(str, self.drift))
 
 
 def declare(url: str) -> None:
     """Make what is missing; safe at any time, by several at once. Raises BrokerAway or DeclarationRefused."""
     with _Session(url) as session:
         for exchange in exchanges():
-            session.attempt(f"exchange {exchange.name}", _declare_exchange, exchange)
+            session.attempt(f"exchange {exchange.name}", _declared(exchange))
         for queue in queues():
-            session.attempt(f"queue {queue.name}", _declare_queue, queue)
-        if session.faults:
-            raise DeclarationRefused(tuple(session.faults))
+            shapes = [_bound(queue, arguments) for arguments in _accepted(queue)]
+            session.attempt(f"queue {queue.name}", *shapes)
+        if session.drift:
+            raise DeclarationRefused(tuple(session.drift))
 
 
-def check(url: str) -> tuple[str, ...]:
-    """What is missing or differs, one line each; empty when all is as declared. Changes nothing. Raises BrokerAway.
+def check(url: str) -> tuple[Drift, ...]:
+    """What AMQP shows to be missing or to differ; changes nothing. Raises BrokerAway.
 
-    AMQP cannot list bindings: a missing one shows as `relay_returned`, and `declare` makes it again.
+    It cannot list bindings, policies or rights: shared/wire/inspection.py does, through the management interface.
     """
     with _Session(url) as session:
         for exchange in exchanges():
-            name = f"exchange {exchange.name}"
-            if session.attempt(name, _exchange_is_there, exchange):
-                session.attempt(name, _declare_exchange, exchange)
+            where = f"exchange {exchange.name}"
+            if session.attempt(where, _there(exchange)):
+                session.attempt(where, _declared(exchange))
         for queue in queues():
-            name = f"queue {queue.name}"
-            if session.attempt(name, _queue_is_there, queue):
-                session.attempt(name, _redeclare_queue, queue)
-        return tuple(session.faults)
+            where = f"queue {queue.name}"
+            if session.attempt(where, _there(queue)):
+                session.attempt(where, *(_queue_declared(queue, arguments) for arguments in _accepted(queue)))
+        return tuple(session.drift)
 
 
 class _Session:
@@ -111,7 +73,7 @@ class _Session:
     def __init__(self, url: str) -> None:
         self._connection = connections.connect(url, "gridwhistle declare")
         self._channel: Any = None
-        self.faults: list[str] = []
+        self.drift: list[Drift] = []
 
     def __enter__(self) -> Self:
         return self
@@ -119,42 +81,65 @@ class _Session:
     def __exit__(self, *_raised: object) -> None:
         connections.close(self._connection)
 
-    def attempt(self, what: str, step: Any, thing: Any) -> bool:
+    def attempt(self, where: str, *steps: _Step) -> bool:
+        """Take the first step that the broker does not find to differ from what it has; note what the first met."""
+        refused: Drift | None = None
+        for step in steps:
+            met = self._take(where, step)
+            if met is None:
+                return True
+            refused = refused or met
+            if met.code not in ("wrong-arguments", "wrong-exchange"):
+                break
+        if refused is not None:
+            self.drift.append(refused)
+        return False
+
+    def _take(self, where: str, step: _Step) -> Drift | None:
+        kind = where.partition(" ")[0]
         try:
             if self._channel is None or not self._channel.is_open:
                 self._channel = self._connection.channel()
-            step(self._channel, thing)
+            step(self._channel)
         except NotFound:
-            self.faults.append(f"{what} is missing; run `gridwhistle declare`")
+            return Drift(code=f"missing-{kind}", where=where, what="is missing", remedy=_DECLARE)
         except PreconditionFailed as error:
-            self.faults.append(f"{what} differs from its declaration: {error.reply_text}")
+            code = "wrong-exchange" if kind == "exchange" else "wrong-arguments"
+            what = f"differs from its declaration: {error.reply_text}"
+            return Drift(code=code, where=where, what=what, remedy="make it anew: docs/runbook.md, WrongQueue")
         except AccessRefused as error:
-            self.faults.append(f"{what}: the broker's user may not declare it ({error.reply_text})")
+            what = f"the broker's user may not declare it ({error.reply_text})"
+            remedy = f"let an administrator {_DECLARE}, or give the right to configure it"
+            return Drift(code="not-allowed", where=where, what=what, remedy=remedy)
         except BROKER_ERRORS as error:
-            message = f"the broker went away at {what}: {error}"
+            message = f"the broker went away at {where}: {error}"
             raise BrokerAway(message) from error
-        else:
-            return True
-        return False
+        return None
 
 
-def _declare_exchange(channel: Any, exchange: Exchange) -> None:
-    channel.exchange_declare(exchange.name, exchange.kind, durable=True, auto_delete=False)
+def _accepted(queue: Queue) -> tuple[dict[str, Any], ...]:
+    """The arguments a queue may have: those of this release, and for a service's queue those of 0.1.0."""
+    return (queue.arguments, ARGUMENTS_0_1) if queue.arguments == QUEUE_ARGUMENTS else (queue.arguments,)
 
 
-def _exchange_is_there(channel: Any, exchange: Exchange) -> None:
-    channel.exchange_declare(exchange.name, exchange.kind, passive=True)
+def _declared(exchange: Exchange) -> _Step:
+    return lambda channel: channel.exchange_declare(exchange.name, exchange.kind, durable=True, auto_delete=False)
 
 
-def _redeclare_queue(channel: Any, queue: Queue) -> None:
-    channel.queue_declare(queue.name, durable=True, auto_delete=False, arguments=queue.arguments)
+def _queue_declared(queue: Queue, arguments: dict[str, Any]) -> _Step:
+    return lambda channel: channel.queue_declare(queue.name, durable=True, auto_delete=False, arguments=arguments)
 
 
-def _queue_is_there(channel: Any, queue: Queue) -> None:
-    channel.queue_declare(queue.name, passive=True)
+def _bound(queue: Queue, arguments: dict[str, Any]) -> _Step:
+    def step(channel: Any) -> None:
+        _queue_declared(queue, arguments)(channel)
+        for key in queue.keys:
+            channel.queue_bind(queue.name, queue.exchange, routing_key=key)
+
+    return step
 
 
-def _declare_queue(channel: Any, queue: Queue) -> None:
-    _redeclare_queue(channel, queue)
-    for key in queue.keys:
-        channel.queue_bind(queue.name, queue.exchange, routing_key=key)
+def _there(thing: Exchange | Queue) -> _Step:
+    if isinstance(thing, Exchange):
+        return lambda channel: channel.exchange_declare(thing.name, thing.kind, passive=True)
+    return lambda channel: channel.queue_declare(thing.name, passive=True)

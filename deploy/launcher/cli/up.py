@@ -20,6 +20,7 @@ from deploy.servers import PrivatePostgreSQL, PrivateRabbitMQ, ServerError
 from shared.contracts.topology import SERVICES
 from shared.kernel.errors import Misconfigured
 from shared.runtime.settings import Settings, read
+from shared.wire import inspection
 
 #: Databases and the virtual host of private servers.
 DATABASES, VHOST = "gridwhistle_{service}", "gridwhistle"
@@ -115,8 +116,12 @@ def _with_servers(settings: Settings, servers: ExitStack) -> Settings:
     broker = servers.enter_context(PrivateRabbitMQ(folder / "rabbitmq", say=click.echo))
     database = servers.enter_context(PrivatePostgreSQL(folder / "postgresql", say=click.echo))
     click.echo(f"RabbitMQ management {broker.management_url} (user {broker.user}); PostgreSQL port {database.port}")
+    broker_url = broker.url_for(VHOST)
+    management_url = broker.management_url.replace("://", f"://{broker.user}:{broker.password}@")
+    inspection.set_policies(broker_url, management_url)
     return replace(
         settings,
-        broker_url=broker.url_for(VHOST),
+        broker_url=broker_url,
+        broker_management_url=management_url,
         database_url=database.url_for("postgres").rsplit("/", 1)[0] + "/" + DATABASES,
     )

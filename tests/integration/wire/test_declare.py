@@ -1,4 +1,4 @@
-"""The topology on a real broker: complete, the same however often it is declared, and drift is told."""
+"""The topology over AMQP on a real broker: complete, the same however often it is declared, and drift is told."""
 
 from __future__ import annotations
 
@@ -9,74 +9,73 @@ import pytest
 from shared.contracts import topology
 from shared.wire import connection as connections
 from shared.wire import declare
+from shared.wire.arrangement import ARGUMENTS_0_1, exchanges, queues
 from shared.wire.declare import DeclarationRefused
 
 
 def _vhost(url):
-    return url.rsplit("/", 1)[1]
+    return quote(url.rsplit("/", 1)[1], safe="")
+
+
+def _declare_by_hand(url, name, arguments):
+    connection = connections.connect(url, "test")
+    connection.channel().queue_declare(name, durable=True, auto_delete=False, arguments=arguments)
+    connections.close(connection)
 
 
 def test_declaring_twice_makes_everything_once_and_check_finds_nothing(rabbitmq, vhost):
-    assert len(declare.check(vhost)) == len(declare.exchanges()) + len(declare.queues())
+    assert {one.code for one in declare.check(vhost)} == {"missing-exchange", "missing-queue"}
+    assert len(declare.check(vhost)) == len(exchanges()) + len(queues())
     declare.declare(vhost)
     declare.declare(vhost)
     assert declare.check(vhost) == ()
-    name = quote(_vhost(vhost), safe="")
-    queues = {queue["name"]: queue for queue in rabbitmq.manage("GET", f"/api/queues/{name}")}
-    assert queues.keys() == {topology.DEAD_QUEUE, *(row.queue for row in topology.subscriptions())}
-    assert {queue["type"] for queue in queues.values()} == {"quorum"}
+    found = {queue["name"]: queue for queue in rabbitmq.manage("GET", f"/api/queues/{_vhost(vhost)}")}
+    assert found.keys() == {topology.DEAD_QUEUE, *(row.queue for row in topology.subscriptions())}
+    assert {queue["type"] for queue in found.values()} == {"quorum"}
+    assert {name: queue["arguments"] for name, queue in found.items()} == {one.name: one.arguments for one in queues()}
     bound = {
         (binding["source"], binding["routing_key"], binding["destination"])
-        for binding in rabbitmq.manage("GET", f"/api/bindings/{name}")
+        for binding in rabbitmq.manage("GET", f"/api/bindings/{_vhost(vhost)}")
         if binding["source"]
     }
-    assert bound == {(queue.exchange, key, queue.name) for queue in declare.queues() for key in queue.keys}
+    assert bound == {(queue.exchange, key, queue.name) for queue in queues() for key in queue.keys}
 
 
 def test_check_changes_nothing(rabbitmq, vhost):
     declare.check(vhost)
-    assert rabbitmq.manage("GET", f"/api/queues/{quote(_vhost(vhost), safe='')}") == []
+    assert rabbitmq.manage("GET", f"/api/queues/{_vhost(vhost)}") == []
 
 
 def test_a_queue_that_somebody_made_otherwise_is_drift_and_the_rest_is_made(vhost):
     strange = topology.subscriptions()[0].queue
-    connection = connections.connect(vhost, "test")
-    connection.channel().queue_declare(strange, durable=True, auto_delete=False)
-    connections.close(connection)
+    _declare_by_hand(vhost, strange, {})
     with pytest.raises(DeclarationRefused) as raised:
         declare.declare(vhost)
-    assert len(raised.value.faults) == 1
-    assert strange in raised.value.faults[0]
-    faults = declare.check(vhost)
-    assert len(faults) == 1
-    assert "x-queue-type" in faults[0] or "arg" in faults[0]
+    assert [(one.code, one.where) for one in raised.value.drift] == [("wrong-arguments", f"queue {strange}")]
+    found = declare.check(vhost)
+    assert [(one.code, one.where) for one in found] == [("wrong-arguments", f"queue {strange}")]
+    assert "x-queue-type" in found[0].what or "arg" in found[0].what
 
 
-def test_what_is_rejected_for_the_limit_of_deliveries_lands_in_the_dead_queue(vhost):
+def test_the_queues_of_release_0_1_are_used_as_they_are_and_bound_to_what_is_new(rabbitmq, vhost):
+    for row in topology.subscriptions():
+        _declare_by_hand(vhost, row.queue, ARGUMENTS_0_1)
     declare.declare(vhost)
-    queue = topology.subscriptions_of("intake")[0].queue
-    connection = connections.connect(vhost, "test")
-    channel = connection.channel()
-    channel.confirm_select()
-    channel.basic_publish(connections.amqp.Message(b"rubbish", delivery_mode=2), exchange="", routing_key=queue)
-    for _ in range(declare.DELIVERY_LIMIT + 1):
-        message = None
-        while message is None:
-            message = channel.basic_get(queue)
-        channel.basic_reject(message.delivery_tag, requeue=True)
-    dead = None
-    while dead is None:
-        dead = channel.basic_get(topology.DEAD_QUEUE, no_ack=True)
-    assert dead.body == b"rubbish"
-    assert channel.basic_get(queue) is None
-    connections.close(connection)
+    assert declare.check(vhost) == ()
+    found = rabbitmq.manage("GET", f"/api/queues/{_vhost(vhost)}")
+    assert sum(queue["arguments"] == ARGUMENTS_0_1 for queue in found) == len(topology.subscriptions())
+    sources = {row["source"] for row in rabbitmq.manage("GET", f"/api/bindings/{_vhost(vhost)}")}
+    assert {exchange.name for exchange in exchanges()} <= sources
 
 
 def test_a_user_without_the_right_is_told_which_thing_it_may_not_declare(rabbitmq, vhost):
-    name = quote(_vhost(vhost), safe="")
     rabbitmq.manage("PUT", "/api/users/small", {"password": "small", "tags": ""})
-    rabbitmq.manage("PUT", f"/api/permissions/{name}/small", {"configure": "", "write": ".*", "read": ".*"})
+    rabbitmq.manage("PUT", f"/api/permissions/{_vhost(vhost)}/small", {"configure": "", "write": ".*", "read": ".*"})
     url = vhost.replace(f"{rabbitmq.user}:{rabbitmq.password}", "small:small")
-    with pytest.raises(DeclarationRefused, match=r"exchange gridwhistle\.intake: the broker's user may not declare it"):
-        declare.declare(url)
-    rabbitmq.manage("DELETE", "/api/users/small")
+    try:
+        with pytest.raises(
+            DeclarationRefused, match=r"exchange gridwhistle\.intake: the broker's user may not declare it"
+        ):
+            declare.declare(url)
+    finally:
+        rabbitmq.manage("DELETE", "/api/users/small")

@@ -1,0 +1,62 @@
+"""Whether the queues have the members they should on the nodes there are, and can do what they promise.
+
+Looks through the management interface; mends nothing: members are added with `rabbitmq-queues`, beside the broker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from shared.wire import arrangement
+from shared.wire.drift import Drift
+from shared.wire.management import Management, ManagementDenied
+
+#: Members that a queue should have where there are as many nodes.
+MEMBERS = 3
+#: Without it RabbitMQ dead-letters at most once, and says so only in its log. On in every broker that was new with 3.9.
+_AT_LEAST_ONCE_FLAG = "stream_queue"
+
+
+def compare(management: Management) -> Iterator[Drift]:
+    """Members and feature flags. Raises BrokerAway."""
+    try:
+        nodes: list[dict[str, Any]] = management.get("nodes")
+        flags: list[dict[str, Any]] = management.get("feature-flags")
+    except ManagementDenied as denied:
+        remedy = "look with a user that has the tag monitoring or administrator"
+        yield Drift(code="not-looked-at", where="nodes", what=str(denied), remedy=remedy, fault=False)
+        return
+    yield from judge_flags(flags)
+    yield from judge_members(nodes, management.get("queues/{vhost}"))
+
+
+def judge_flags(flags: list[dict[str, Any]]) -> Iterator[Drift]:
+    """Whether dead-lettering is at least once: a flag that is listed and off says no (RabbitMQ 4 lists it no more)."""
+    for row in flags:
+        if row["name"] == _AT_LEAST_ONCE_FLAG and row["state"] != "enabled":
+            yield Drift(
+                code="feature-flag-off",
+                where=f"feature flag {_AT_LEAST_ONCE_FLAG}",
+                what="is off: dead letters are passed on at most once, and can be lost",
+                remedy=f"rabbitmqctl enable_feature_flag {_AT_LEAST_ONCE_FLAG} (every node must run)",
+            )
+
+
+def judge_members(nodes: list[dict[str, Any]], queues: list[dict[str, Any]]) -> Iterator[Drift]:
+    """Compare the members of our queues with the cluster's nodes (running or not)."""
+    ours = {queue.name for queue in arrangement.queues()}
+    wanted = min(MEMBERS, len(nodes))
+    for row in queues:
+        if row["name"] not in ours or row.get("type") != "quorum":
+            continue
+        members, online = row.get("members", []), row.get("online", [])
+        where = f"queue {row['name']}"
+        if len(online) * 2 <= len(members):
+            what = f"has {len(online)} of {len(members)} members online: it takes and gives nothing"
+            remedy = "bring the nodes back: docs/runbook.md, GridwhistleQuorumLost"
+            yield Drift(code="no-majority", where=where, what=what, remedy=remedy)
+        elif len(members) < wanted:
+            what = f"has {len(members)} member(s) on {len(nodes)} nodes: it does not survive the loss of a node"
+            remedy = r"on each node that lacks it: rabbitmq-queues grow NODE all --queue-pattern '^gridwhistle\.'"
+            yield Drift(code="few-members", where=where, what=what, remedy=remedy)
