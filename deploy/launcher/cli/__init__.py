@@ -30,6 +30,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "jurisdiction": ("jurisdiction", "Check or show a jurisdiction pack 辖区配置包"),
     "migrate": ("migrate", "Bring the databases up to date 数据库迁移"),
     "plugins": ("plugins", "List plugins and what became of them 插件"),
+    "purge": ("purge", "Take away what is older than it has to be kept 清理过期记录"),
     "quarantine": ("quarantine", "See and decide about quarantined messages 隔离区"),
     "recover": ("recover", "After a database was restored: do again what was lost 恢复后补齐"),
     "relay": ("relay", "Publish a service's events to the broker 转发事件"),

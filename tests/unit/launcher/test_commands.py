@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
@@ -263,3 +264,23 @@ def test_a_quarantined_message_is_listed_shown_and_discarded(installation, tmp_p
     (kept,) = json.loads(run("quarantine", "list", *where, "--state", "discarded", "--json").stdout)["entries"]
     assert kept["decided_why"] == "rubbish"
     assert refused("quarantine", "show", "q9", *where).code == "unknown-quarantine-entry"
+
+
+# -- purge
+
+
+def test_what_is_older_than_it_must_be_kept_is_counted_and_then_taken_away(installation, tmp_path):
+    folder = tmp_path / "old"
+    shutil.copytree(installation, folder)
+    with closing(sqlite3.connect(folder / "intake.sqlite")) as db, db:
+        (events,) = db.execute("SELECT count(*) FROM outbox WHERE published_at IS NOT NULL").fetchone()
+        db.execute("UPDATE outbox SET created_at = '2020' || substr(created_at, 5)")
+        db.execute("UPDATE outbox SET published_at = created_at WHERE published_at IS NOT NULL")
+    assert events > 0
+    counted = run("purge", "--dry-run", "--json", "--data-dir", folder)
+    assert json.loads(counted.stdout)["purgeable"]["intake"]["outbox"] == events
+    done = run("purge", "--data-dir", folder)
+    assert f"intake: purged 已清理 outbox {events}" in done.output
+    assert "notify: nothing is old enough" in done.output
+    again = run("purge", "--service", "intake", "--data-dir", folder)
+    assert again.output == "intake: nothing is old enough 无过期记录\n"
