@@ -36,6 +36,8 @@ HELD_WITHIN_S = 60.0
 #: Rows at the end of an outbox that one is chosen from; messages taken from a queue at once.
 _RECENT, _TAKEN = 200, 400
 _COPIES = 3
+#: A grid of the pack that somebody is responsible for.
+_GRID = "guanghua-dongli-1"
 #: Share of queues that are turned round; the others are shuffled.
 _BACKWARDS = 0.5
 
@@ -255,7 +257,7 @@ def release(world, service, message_id, *, why):
 def _register(world, words):
     """A demand of a plain resident, through intake's door; the matter it opened."""
     clerk = Actor(id="street-clerk-jianwai", roles=frozenset({"street-clerk"}), unit="jianwai")
-    content = {"channel": "hotline", "text": words, "location": {"address": "建外街道第3号楼"}}
+    content = {"channel": "hotline", "text": words, "location": {"grid": _GRID}}
     entry = Door(world, world.book).send("intake.register-demand", clerk, content)
     assert entry.result == ACCEPTED, entry
     return entry.reply["matter_id"]
