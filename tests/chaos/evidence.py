@@ -24,7 +24,7 @@ _BATCH = 2_000
 #: Fields of events that are kept beside the envelope's own.
 _IDS = (
     "matter_id", "demand_id", "topic_id", "ballot_id", "whistle_id", "opinion_id", "evaluation_id", "message_id",
-    "attempt", "yes", "no", "abstain",
+    "attempt", "yes", "no", "abstain", "clock_id", "due_at", "percent",
 )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from services.oversight.repository import trace
 from services.oversight.tables import matters as oversight_matters
 from shared.contracts.topology import SERVICES
 from shared.ledger.engines import reading
-from tests.chaos import rebuilt
+from tests.chaos import due, rebuilt
 from tests.chaos.book import ACCEPTED, CAUSES, REFUSED, UNANSWERED
 from tests.chaos.evidence import counted, gather, heard_by, owner_of
 
@@ -81,6 +81,7 @@ def judge(world, book, planted=(), complaints=()):
         *_book(evidence, book),
         *_consumers(evidence, planted_ids),
         *_effects(world, evidence, book),
+        *due.findings(world, evidence, _found),
         *rebuilt.differences(world, Finding),
         *(Finding(kind="complaint", service="-", what=what) for what in complaints),
     ]
