@@ -21,6 +21,7 @@ _RESOLVE = "resolve"
 
 def on_demand_registered(event: intake.DemandRegistered, work: UnitOfWork) -> None:
     """Keep the sealed contact, and tell the asker this and every piece of the matter's news that came before it."""
+    repository.hold(work.db, event.matter_id)
     addressee = repository.add_addressee(
         work.db, demand_id=event.demand_id, matter_id=event.matter_id, number=event.number,
         matter_number=event.matter_number, registered_at=_at(work), joined=event.joined, sealed=event.sealed_asker,
@@ -33,6 +34,7 @@ def on_demand_registered(event: intake.DemandRegistered, work: UnitOfWork) -> No
 
 def on_demand_withdrawn(event: intake.DemandWithdrawn, work: UnitOfWork) -> None:
     """Tell this asker nothing more."""
+    repository.hold(work.db, event.matter_id)
     repository.withdraw(work.db, event.demand_id, work.now)
 
 
@@ -101,6 +103,7 @@ def _spread(
     for template in work.jurisdiction.templates:
         if template.event != name or template.audience != _ASKER:
             continue
+        repository.hold(work.db, event.matter_id)
         item = repository.add_news(
             work.db, event_id=event_id, template=template.id, matter_id=event.matter_id, demand_id=demand_id,
             at=_at(work), unit=unit, reason=reason, evaluation_id=evaluation_id,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, String, and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.notify.domain import State
@@ -25,6 +25,19 @@ def note_matter(db: Connection, matter_id: str, **values: Any) -> None:
     """Keep what an event tells of a matter, whichever event of it comes first."""
     statement = _dialect(db).insert(matters).values(id=matter_id, **values)
     db.execute(statement.on_conflict_do_update(index_elements=[matters.c.id], set_=values))
+
+
+def hold(db: Connection, matter_id: str) -> None:
+    """Let one transaction at a time match a matter's askers with its news, until it ends.
+
+    Askers and news come by different queues and are handled side by side: without this, of two transactions neither
+    would see what the other has not committed yet, and the asker would never be told.
+    """
+    if db.dialect.name == "postgresql":  # SQLite has one writer at a time
+        db.execute(_HOLD, {"matter": matter_id})
+
+
+_HOLD = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("matter", type_=String), 0)))
 
 
 def add_addressee(db: Connection, **values: Any) -> Row[Any]:
