@@ -21,14 +21,18 @@ _AT_LEAST_ONCE_FLAG = "stream_queue"
 def compare(management: Management) -> Iterator[Drift]:
     """Members and feature flags. Raises BrokerAway."""
     try:
-        nodes: list[dict[str, Any]] = management.get("nodes")
-        flags: list[dict[str, Any]] = management.get("feature-flags")
+        yield from judge_members(management.get("nodes"), management.get("queues/{vhost}"))
     except ManagementDenied as denied:
-        remedy = "look with a user that has the tag monitoring or administrator"
-        yield Drift(code="not-looked-at", where="nodes", what=str(denied), remedy=remedy, fault=False)
-        return
-    yield from judge_flags(flags)
-    yield from judge_members(nodes, management.get("queues/{vhost}"))
+        yield _unseen("nodes", denied, "monitoring")
+    try:
+        yield from judge_flags(management.get("feature-flags"))
+    except ManagementDenied as denied:
+        yield _unseen("feature flags", denied, "administrator")
+
+
+def _unseen(where: str, denied: ManagementDenied, tag: str) -> Drift:
+    remedy = f"look with a user that has the tag {tag}"
+    return Drift(code="not-looked-at", where=where, what=str(denied), remedy=remedy, fault=False)
 
 
 def judge_flags(flags: list[dict[str, Any]]) -> Iterator[Drift]:

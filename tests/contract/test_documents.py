@@ -41,6 +41,7 @@ def test_a_changed_document_is_noticed_and_mended(tmp_path, monkeypatch):
     for folder in ("services", "shared"):
         (tmp_path / folder).symlink_to(catalogue.ROOT / folder)
     shutil.copytree(catalogue.ROOT / "docs", tmp_path / "docs")
+    shutil.copytree(catalogue.ROOT / "deploy" / "rabbitmq", tmp_path / "deploy" / "rabbitmq")
     shutil.copytree(catalogue.ROOT / samples.FOLDER, tmp_path / samples.FOLDER)
     commands = tmp_path / "docs" / "commands.md"
     commands.write_text(commands.read_text(encoding="utf-8") + "| by hand |\n", encoding="utf-8")

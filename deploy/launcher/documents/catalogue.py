@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.launcher import services
-from deploy.launcher.documents import asyncapi, commands, metrics, openapi, samples, settings, states
+from deploy.launcher.documents import asyncapi, broker, commands, metrics, openapi, samples, settings, states
 from shared.contracts import registry
 from shared.kernel.errors import Misconfigured
 
@@ -35,6 +35,9 @@ def documents(root: Path = ROOT) -> dict[Path, str]:
         Path("docs/commands.md"): commands.text(definitions),
         Path("docs/metrics.md"): metrics.text(root),
         Path("docs/states.md"): states.text(tuple(definitions)),
+        Path("deploy/rabbitmq/definitions.json"): broker.definitions(),
+        Path("deploy/rabbitmq/policies.json"): broker.policies_alone(),
+        Path("deploy/rabbitmq/users.json"): broker.users(),
         _OPERATIONS: _with_settings(root / _OPERATIONS),
     }
     for name, definition in definitions.items():
