@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 
 #: Seconds SQLite waits for another process's write lock.
@@ -89,15 +91,23 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """A connection for one write transaction, begun by its first statement; leaving without a commit rolls back."""
     if engine.dialect.name == "sqlite":
         lock = _locks.setdefault(str(engine.url) if engine.url.database else str(id(engine)), threading.RLock())
-        with lock, engine.connect() as plain:
+        with lock, _connected(engine) as plain:
             yield plain.execution_options(**{_WRITING: True})
         return
-    with engine.connect() as connection:
+    with _connected(engine) as connection:
         yield connection
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """A connection for queries only."""
-    with engine.connect() as connection:
+    with _connected(engine) as connection:
         yield connection
+
+
+def _connected(engine: Engine) -> Connection:
+    try:
+        return engine.connect()
+    except PoolExhausted as error:
+        # All connections wait for a database that does not answer: as if it had refused, and no bug of who asked.
+        raise OperationalError(None, None, error) from error

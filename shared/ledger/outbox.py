@@ -108,6 +108,20 @@ def heads(db: Connection, streams: Sequence[str]) -> dict[str, int]:
     return found
 
 
+def was_stored(db: Connection, message_id: str, at: datetime) -> bool:
+    """Whether the transaction that wrote this event has committed; waits until it has ended. The caller rolls back.
+
+    Writes the event's id itself: a transaction still under way holds us up, one that committed is in our way, and of
+    one that was rolled back nothing is there. A look at the table could not tell the first from the last.
+    """
+    trial = {
+        "message_id": message_id, "stream": message_id, "stream_version": 0, "type": "", "envelope": b"",
+        "created_at": at,
+    }  # fmt: skip
+    statement = upsert(db.dialect.name, outbox).values(trial).on_conflict_do_nothing()
+    return db.execute(statement).rowcount == 0
+
+
 def raise_heads(db: Connection, versions: Mapping[str, int]) -> None:
     """Give out no version up to these any more: somebody has seen them."""
     for stream, version in sorted(versions.items()):

@@ -85,6 +85,8 @@ class UnitOfWork:
     if_match: int | None = None
     #: The typed events given to `emit` so far; the application counts them once they are committed.
     events: list[Any] = field(default_factory=list)
+    #: An event of this work while its commit is asked for and not answered: whoever finds it stored knows the answer.
+    in_doubt: str | None = None
     _emitted: list[_Emitted] = field(default_factory=list)
     _version_checked: bool = False
     _now: datetime | None = None
@@ -214,8 +216,11 @@ class UnitOfWork:
 
     def commit(self) -> None:
         """Write the emitted events into the outbox and commit everything at once."""
-        outbox.append(self.db, self._envelopes(), self.now)
+        envelopes = self._envelopes()
+        outbox.append(self.db, envelopes, self.now)
+        self.in_doubt = envelopes[0].id if envelopes else None
         self.db.commit()
+        self.in_doubt = None
         self._emitted.clear()
 
     def told(self) -> list[tuple[str, str, dict[str, Any]]]:

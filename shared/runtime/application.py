@@ -19,8 +19,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from shared.contracts import shapes
 from shared.kernel.actor import ANONYMOUS, SYSTEM, Actor
 from shared.kernel.errors import Forbidden, Invalid, NotFound, Refusal, Unauthenticated
-from shared.ledger import lease
-from shared.ledger.errors import HandlerFailed, LeaseLost, Transient, is_transient
+from shared.ledger import lease, outbox
+from shared.ledger.errors import HandlerFailed, LeaseLost, Transient, is_transient, what_passes
 from shared.ledger.lease import Candidate
 from shared.ledger.reception import Outcome, Received, Reception
 from shared.ledger.unit_of_work import Surroundings, UnitOfWork, look_only, unit_of_work
@@ -35,10 +35,33 @@ log = logging.getLogger(__name__)
 _TRIES = 4
 #: Seconds before the second try; doubles each time.
 _FIRST_PAUSE_S = 0.05
+#: Tries to find out whether a commit took place whose answer was lost: some six seconds, a restart's time.
+_DOUBTS = 8
 #: A trace context's form (W3C). Another one begins a new trace, as the standard asks: it must not get into an envelope.
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 Seen = TypeVar("Seen")
+
+
+class OutcomeUnknown(Refusal):
+    """It may have been done or not; the database went away in between. Look before sending it again."""
+
+    status = 504
+    code = "outcome-unknown"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            what,
+            remedy="Look whether it was done before you send it again; under an Idempotency-Key, just send it again.",
+        )
+
+
+class _InDoubt(Exception):
+    """A commit was asked for and not answered. Find out before trying again."""
+
+    def __init__(self, message_id: str, reply: Reply, events: Sequence[Any]) -> None:
+        super().__init__(message_id)
+        self.message_id, self.reply, self.events = message_id, reply, events
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +149,10 @@ class Application:
         for attempt in range(1, _TRIES + 1):
             try:
                 return self._once(asked, loaded, content, actor, **how)
+            except _InDoubt as doubt:
+                if self._was_done(doubt):
+                    self._observe(doubt.events)
+                    return doubt.reply
             except DBAPIError as error:
                 # A unique key that a concurrent twin took first looks like an IntegrityError once; the second try
                 # finds it.
@@ -133,8 +160,7 @@ class Application:
                 if not passing or (attempt == _TRIES and not is_transient(error)):
                     raise
                 if attempt == _TRIES:
-                    message = f"the database of {self.name} does not answer"
-                    raise Transient(message) from error
+                    raise self._away(error) from error
             # A request waits here for a lock or a reconnection; under eventlet this yields.
             time.sleep(pause)  # noqa: TID251
             pause *= 2
@@ -159,9 +185,36 @@ class Application:
             if key is not None:
                 repetition.keep(work, asked, key, content, reply)
             work.check_emitted()
-            work.commit()
+            try:
+                work.commit()
+            except DBAPIError as error:
+                # Lost between the question and the answer. Under a key, trying again finds the reply if it was done; so
+                # does what emits nothing, by its own state.
+                if key is not None or work.in_doubt is None or not error.connection_invalidated:
+                    raise
+                raise _InDoubt(work.in_doubt, reply, work.events) from error
         self._observe(work.events)
         return reply
+
+    def _was_done(self, doubt: _InDoubt) -> bool:
+        """Whether the commit that nobody answered for took place. Raises OutcomeUnknown while nobody can tell."""
+        pause = _FIRST_PAUSE_S
+        for attempt in range(1, _DOUBTS + 1):
+            try:
+                with unit_of_work(self.at_hand) as work:
+                    return outbox.was_stored(work.db, doubt.message_id, work.now)
+            except DBAPIError as error:
+                if not is_transient(error):
+                    raise
+                if attempt == _DOUBTS:
+                    raise OutcomeUnknown(f"The database of {self.name} was lost while this was stored.") from error
+            time.sleep(pause)  # noqa: TID251 -- as above
+            pause *= 2
+        raise AssertionError
+
+    def _away(self, error: DBAPIError) -> Transient:
+        state = what_passes(error)
+        return Transient(f"the database of {self.name} {state}: {error.orig}", state=state)
 
     def _observe(self, committed: Sequence[Any]) -> None:
         for event in committed:
@@ -196,8 +249,7 @@ class Application:
             yield
         except DBAPIError as error:
             if is_transient(error):
-                message = f"the database of {self.name} does not answer"
-                raise Transient(message) from error
+                raise self._away(error) from error
             raise
 
     # -- events --------------------------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ def answer(
         response = problems.of_refusal(refusal)
     except Transient as error:
         log.warning("not available", extra={"correlation_id": correlation, "error": str(error)})
-        response = problems.unavailable(f"{application.name} cannot reach its database.")
+        response = problems.unavailable(f"The database of {application.name} {error.state}.")
     except HTTPException as error:
         response = problems.problem(
             error.code or 400, "bad-request", error.description or "The request cannot be read."

@@ -22,8 +22,9 @@ and by the CLI. Unknown fields are refused. Path parameters of a route are field
 
 Every command can also be refused by the edge: `invalid-input` (400, with `errors` by field), `unauthenticated`,
 `invalid-token`, `expired-token` (401), `not-permitted` (403), `idempotency-key-reused` (409), `body-too-large` (413),
-`unsupported-media-type` (415), `temporarily-unavailable` (503: nothing was stored, send it again). The codes listed
-below are at least those the handler itself gives. HTTP in full: `docs/openapi/<service>.yaml`.
+`unsupported-media-type` (415), `temporarily-unavailable` (503: nothing was stored, send it again), `outcome-unknown`
+(504: look whether it was done; under an Idempotency-Key just send it again). The codes listed below are at least those
+the handler itself gives. HTTP in full: `docs/openapi/<service>.yaml`.
 """
 #: Codes of the edge, said once above.
 _EVERYWHERE = {"invalid-input"}

@@ -46,6 +46,7 @@ _TITLES = {
     422: "Understood, but the rules do not allow it.",
     500: "A bug on our side; nothing was stored.",
     503: "The database is away; nothing was stored. `Retry-After` says when to come back.",
+    504: "The database went away while this was stored; look whether it was done before sending it again.",
 }
 
 
@@ -113,7 +114,7 @@ def refusals(found: Reading, command: Command | None, permission: str | None, ro
     if permission is not None:
         ways |= {_TOKEN[0], Refused(status=403, code="not-permitted")}
     if command is not None:
-        ways |= set(_BODY)
+        ways |= {*_BODY, Refused(status=504, code="outcome-unknown")}
         if route is not None and route.method == "POST":
             ways.add(Refused(status=409, code="idempotency-key-reused"))
     return ways
