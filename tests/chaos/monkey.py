@@ -57,6 +57,7 @@ class Monkey:
         self._rounds_done = 0
 
     def _rounds(self, usable, strokes, together):
+        """Kinds in rounds: those of one round are struck together, but for those that want to be alone."""
         order = list(usable)
         self._dice.shuffle(order)
         while len(order) < strokes:
@@ -64,10 +65,10 @@ class Monkey:
         rounds = []
         while order:
             many = int(together) if together > 1 else (2 if self._dice.random() < together else 1)
-            alone = order[0].alone
             taken = [order.pop(0)]
-            while not alone and len(taken) < many:
-                mate = next((one for one in order if not one.alone and _family(one) not in map(_family, taken)), None)
+            while len(taken) < many:
+                families = {_family(one) for one in taken}
+                mate = next((one for one in order if one.alone or _family(one) not in families), None)
                 if mate is None:
                     break
                 order.remove(mate)
@@ -87,6 +88,29 @@ class Monkey:
             self._rounds_done += 1
 
     def _strike(self, faults):
+        """One round: those that want to be alone one after the other, then the others at once; then the probe."""
+        alone = [fault for fault in faults if fault.alone]
+        groups = [[fault] for fault in alone] + [[fault for fault in faults if not fault.alone]]
+        done = []
+        for group in filter(None, groups):
+            done += self._break_and_heal(group)
+        since = done[-1][2]
+        recovered = self._until_recovered(since)
+        for fault, struck, healed_at, held in done:
+            self.strokes.append(
+                Stroke(
+                    fault=fault, struck=struck, held_s=held, recovered_s=recovered + since - healed_at,
+                    together=len(done),
+                )
+            )  # fmt: skip
+        names = " + ".join(f"{fault.kind} ({struck.what})" for fault, struck, _, _ in done)
+        self._say(
+            f"[{len(self.strokes):>3}/{self.planned}] {names}: held {done[-1][3]:.1f} s, recovered in {recovered:.1f} s"
+            f"; {self._producer.begun} lives"
+        )
+
+    def _break_and_heal(self, faults):
+        """[(fault, struck, when it was healed, seconds it was held)]."""
         hits: list[tuple[Fault, Struck]] = []
         began = time.monotonic()
         try:
@@ -97,20 +121,11 @@ class Monkey:
             if longest > 0 and remaining > 0:
                 time.sleep(remaining)  # noqa: TID251 -- the fault is held
         finally:
-            healed_from = time.monotonic() if any(fault.hold_s[1] > 0 for fault in faults) else began
+            # Where nothing is healed, the suite's own recovery begins with the stroke.
+            healed_at = time.monotonic() if any(fault.hold_s[1] > 0 for fault in faults) else began
             for fault, struck in reversed(hits):
                 fault.heal(self._world, struck)
-        held = healed_from - began
-        recovered = self._until_recovered(healed_from)
-        for fault, struck in hits:
-            self.strokes.append(
-                Stroke(fault=fault, struck=struck, held_s=held, recovered_s=recovered, together=len(hits))
-            )
-        names = " + ".join(f"{fault.kind} ({struck.what})" for fault, struck in hits)
-        self._say(
-            f"[{len(self.strokes):>3}/{self.planned}] {names}: held {held:.1f} s, recovered in {recovered:.1f} s; "
-            f"{self._producer.begun} lives"
-        )
+        return [(fault, struck, healed_at, healed_at - began) for fault, struck in hits]
 
     # -- recovery ------------------------------------------------------------------------------------------------
 
