@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, literal_column, select, update
 
+from shared.ledger.bulk import Inserting
 from shared.ledger.dialects import built, upsert
 from shared.ledger.tables import inbox, stream_positions
 
@@ -78,56 +79,34 @@ def record(db: Connection, handler: str, message_id: str, at: datetime) -> bool:
     return bool(done.rowcount)
 
 
-@built
-def _lock(dialect: str) -> Any:
-    names = ("handler", "stream")
-    statement = upsert(dialect, stream_positions).values(
-        **{name: bindparam(name) for name in names}, version=bindparam("version"), waiting=bindparam("waiting")
-    )
-    return statement.on_conflict_do_update(
-        index_elements=[stream_positions.c.handler, stream_positions.c.stream],
-        set_={"version": stream_positions.c.version},
-    ).returning(stream_positions.c.stream, stream_positions.c.version, stream_positions.c.waiting)
+_POSITION = ("handler", "stream", "version", "waiting")
+_TAKEN = "ON CONFLICT (handler, stream) DO UPDATE SET version = "
+_LOCK = Inserting(
+    table=stream_positions, columns=_POSITION, conflict=f"{_TAKEN}stream_positions.version",
+    returning=("stream", "version", "waiting"),
+)  # fmt: skip
+_ADVANCE = Inserting(table=stream_positions, columns=_POSITION, conflict=f"{_TAKEN}excluded.version")
+_RECORD_MANY = Inserting(
+    table=inbox, columns=("handler", "message_id", "handled_at"), conflict="ON CONFLICT DO NOTHING",
+    returning=("message_id",),
+)  # fmt: skip
 
 
 def lock(db: Connection, handler: str, streams: Iterable[str]) -> dict[str, Position]:
     """Lock the positions of several streams until the transaction ends, always in the same order."""
-    rows = [{"handler": handler, "stream": stream, "version": 0, "waiting": 0} for stream in sorted(set(streams))]
-    if not rows:
-        return {}
-    return {row.stream: Position(version=row.version, waiting=row.waiting) for row in db.execute(_lock(db), rows)}
-
-
-@built
-def _advance(dialect: str) -> Any:
-    names = ("handler", "stream", "version", "waiting")
-    statement = upsert(dialect, stream_positions).values(**{name: bindparam(name) for name in names})
-    return statement.on_conflict_do_update(
-        index_elements=[stream_positions.c.handler, stream_positions.c.stream],
-        set_={"version": statement.excluded.version},
-    ).returning(stream_positions.c.stream)
+    rows = [(handler, stream, 0, 0) for stream in sorted(set(streams))]
+    return {row.stream: Position(version=row.version, waiting=row.waiting) for row in _LOCK.run(db, rows)}
 
 
 def advance(db: Connection, handler: str, versions: Mapping[str, int]) -> None:
     """Note how far several locked streams have been applied."""
-    rows = [
-        {"handler": handler, "stream": stream, "version": versions[stream], "waiting": 0} for stream in sorted(versions)
-    ]
-    if rows:
-        db.execute(_advance(db), rows).all()
-
-
-@built
-def _record_many(dialect: str) -> Any:
-    names = ("handler", "message_id", "handled_at")
-    statement = upsert(dialect, inbox).values(**{name: bindparam(name) for name in names})
-    return statement.on_conflict_do_nothing().returning(inbox.c.message_id)
+    _ADVANCE.run(db, [(handler, stream, versions[stream], 0) for stream in sorted(versions)])
 
 
 def record_many(db: Connection, handler: str, message_ids: Iterable[str], at: datetime) -> set[str]:
     """Enter several messages; returns those that were not there before."""
-    rows = [{"handler": handler, "message_id": message_id, "handled_at": at} for message_id in sorted(set(message_ids))]
-    return set(db.execute(_record_many(db), rows).scalars()) if rows else set()
+    rows = [(handler, message_id, at) for message_id in sorted(set(message_ids))]
+    return {row.message_id for row in _RECORD_MANY.run(db, rows)}
 
 
 _COUNT_WAITING = (

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Integer, bindparam, func, select, update
 
 from shared.contracts.envelope import Envelope
-from shared.ledger.dialects import built, upsert
+from shared.ledger.bulk import Inserting
+from shared.ledger.dialects import upsert
 from shared.ledger.tables import outbox, stream_heads
-
 
 #: Ids in one look-up.
 _LOOKED_UP = 500
@@ -31,13 +30,11 @@ class Pending:
     created_at: datetime
 
 
-@built
-def _take(dialect: str) -> Any:
-    statement = upsert(dialect, stream_heads).values(stream=bindparam("stream"), version=bindparam("version"))
-    return statement.on_conflict_do_update(
-        index_elements=[stream_heads.c.stream],
-        set_={"version": stream_heads.c.version + statement.excluded.version},
-    ).returning(stream_heads.c.stream, stream_heads.c.version)
+_TAKE = Inserting(
+    table=stream_heads, columns=("stream", "version"),
+    conflict="ON CONFLICT (stream) DO UPDATE SET version = stream_heads.version + excluded.version",
+    returning=("stream", "version"),
+)  # fmt: skip
 
 
 def take_versions(db: Connection, counts: Mapping[str, int]) -> dict[str, int]:
@@ -47,46 +44,25 @@ def take_versions(db: Connection, counts: Mapping[str, int]) -> dict[str, int]:
     """
     if not counts:
         return {}
-    wanted = [{"stream": stream, "version": counts[stream]} for stream in sorted(counts)]
-    return {row.stream: row.version - counts[row.stream] + 1 for row in db.execute(_take(db), wanted)}
+    wanted = [(stream, counts[stream]) for stream in sorted(counts)]
+    return {row.stream: row.version - counts[row.stream] + 1 for row in _TAKE.run(db, wanted)}
 
 
-_APPEND = insert(outbox)
+_NEW = ("message_id", "stream", "stream_version", "type", "envelope", "created_at")
+_APPEND = Inserting(table=outbox, columns=_NEW)
+_APPEND_PUBLISHED = Inserting(table=outbox, columns=(*_NEW, "published_at"))
 
 
 def append(db: Connection, envelopes: Sequence[Envelope], created_at: datetime) -> None:
     """Store envelopes in order; they leave when the transaction has committed."""
-    if envelopes:
-        rows = [
-            {
-                "message_id": envelope.id,
-                "stream": envelope.stream,
-                "stream_version": envelope.streamversion,
-                "type": envelope.type,
-                "envelope": envelope.to_bytes(),
-                "created_at": created_at,
-            }
-            for envelope in envelopes
-        ]
-        db.execute(_APPEND, rows)
+    rows = [(each.id, each.stream, each.streamversion, each.type, each.to_bytes(), created_at) for each in envelopes]
+    _APPEND.run(db, rows)
 
 
 def append_published(db: Connection, recorded: Sequence[tuple[Envelope, bytes]], at: datetime) -> None:
     """Store events that left earlier and are lost here, with their exact bytes, as published."""
-    rows = [
-        {
-            "message_id": envelope.id,
-            "stream": envelope.stream,
-            "stream_version": envelope.streamversion,
-            "type": envelope.type,
-            "envelope": raw,
-            "created_at": envelope.time,
-            "published_at": at,
-        }
-        for envelope, raw in recorded
-    ]
-    if rows:
-        db.execute(_APPEND, rows)
+    rows = [(each.id, each.stream, each.streamversion, each.type, raw, each.time, at) for each, raw in recorded]
+    _APPEND_PUBLISHED.run(db, rows)
 
 
 def known(db: Connection, message_ids: Sequence[str]) -> set[str]:
@@ -134,24 +110,27 @@ def raise_heads(db: Connection, versions: Mapping[str, int]) -> None:
         )
 
 
+_PENDING = (
+    select(
+        outbox.c.position,
+        outbox.c.message_id,
+        outbox.c.stream,
+        outbox.c.type,
+        outbox.c.envelope,
+        outbox.c.created_at,
+    )
+    .where(outbox.c.published_at.is_(None))
+    .order_by(outbox.c.position)
+    .limit(bindparam("most", type_=Integer()))
+)
+
+
 def pending(db: Connection, limit: int, *, without: Collection[str] = ()) -> list[Pending]:
     """The oldest unpublished rows, but for some streams.
 
     Selected by `published_at IS NULL`, never by position after the last one.
     """
-    query = (
-        select(
-            outbox.c.position,
-            outbox.c.message_id,
-            outbox.c.stream,
-            outbox.c.type,
-            outbox.c.envelope,
-            outbox.c.created_at,
-        )
-        .where(outbox.c.published_at.is_(None))
-        .order_by(outbox.c.position)
-        .limit(limit)
-    )
+    query = _PENDING
     if without:
         query = query.where(outbox.c.stream.not_in(without))
     return [
@@ -159,8 +138,14 @@ def pending(db: Connection, limit: int, *, without: Collection[str] = ()) -> lis
             position=row.position, message_id=row.message_id, stream=row.stream, type=row.type,
             envelope=bytes(row.envelope), created_at=row.created_at,
         )
-        for row in db.execute(query)
+        for row in db.execute(query, {"most": limit})
     ]  # fmt: skip
+
+
+_MARK = {
+    # One array instead of as many values as there are rows: a text that does not change is not compiled again.
+    "postgresql": "UPDATE outbox SET published_at = %(at)s WHERE published_at IS NULL AND message_id = ANY(%(ids)s)",
+}
 
 
 def mark_published(db: Connection, message_ids: Iterable[str], at: datetime) -> int:
@@ -168,13 +153,18 @@ def mark_published(db: Connection, message_ids: Iterable[str], at: datetime) -> 
     ids = list(message_ids)
     if not ids:
         return 0
+    if db.dialect.name in _MARK:
+        return db.exec_driver_sql(_MARK[db.dialect.name], {"at": at, "ids": ids}).rowcount
     statement = (
         update(outbox).where(outbox.c.message_id.in_(ids), outbox.c.published_at.is_(None)).values(published_at=at)
     )
     return db.execute(statement).rowcount
 
 
+_BACKLOG = select(func.count(), func.min(outbox.c.created_at)).where(outbox.c.published_at.is_(None))
+
+
 def backlog(db: Connection) -> tuple[int, datetime | None]:
     """How many rows wait, and when the oldest was written."""
-    row = db.execute(select(func.count(), func.min(outbox.c.created_at)).where(outbox.c.published_at.is_(None))).one()
+    row = db.execute(_BACKLOG).one()
     return row[0], row[1]
