@@ -12,6 +12,9 @@ from pathlib import Path
 from tests.chaos import run
 from tests.chaos.faults.fault import EMBEDDED, FULL
 
+#: Strokes that took longest to deal, shown at the end.
+SLOWEST = 20
+
 
 def main():
     """Run what the command line asks for; returns the exit code."""
@@ -65,6 +68,8 @@ def _play(mode, options):
         )  # fmt: skip
         for line in run.recovery_table(monkey.strokes):
             print(line)  # noqa: T201
+        for seconds, kinds in sorted(monkey.spent, reverse=True)[:SLOWEST]:
+            say(f"{seconds:5.1f} s for {', '.join(kinds)}")
         say(f"{mode}: {verdict}")
         return 0 if verdict.ok else 1
 

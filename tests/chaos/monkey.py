@@ -55,6 +55,8 @@ class Monkey:
         self.planned = sum(len(round_) for round_ in self._plan)
         self.strokes: list[Stroke] = []
         self._rounds_done = 0
+        #: Seconds that breaking and healing took, by what was broken together.
+        self.spent: list[tuple[float, list[str]]] = []
 
     def _rounds(self, usable, strokes, together):
         """Kinds in rounds: those of one round are struck together, but for those that want to be alone."""
@@ -125,6 +127,7 @@ class Monkey:
             healed_at = time.monotonic() if any(fault.hold_s[1] > 0 for fault in faults) else began
             for fault, struck in reversed(hits):
                 fault.heal(self._world, struck)
+        self.spent += [(time.monotonic() - began, [fault.kind for fault in faults])]
         return [(fault, struck, healed_at, healed_at - began) for fault, struck in hits]
 
     # -- recovery ------------------------------------------------------------------------------------------------
@@ -172,4 +175,6 @@ class Monkey:
 def _family(fault):
     """What two faults struck together must not share: one thing is not broken twice at once."""
     module = fault.strike.__module__.rsplit(".", 1)[-1]
-    return fault.kind if module == "processes" else module
+    if module == "processes":
+        return fault.kind
+    return module + fault.kind.startswith("database") * " of the database"

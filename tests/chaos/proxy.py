@@ -200,7 +200,11 @@ class _Link:
 
     def end_passed(self, target: asyncio.Transport) -> None:
         if target.can_write_eof() and not target.is_closing():
-            target.write_eof()
+            try:
+                target.write_eof()
+            except OSError:  # it has gone meanwhile
+                self.reset()
+                return
         if self.client.passed_end and self.server.passed_end:
             self.network.links.discard(self)
             for end in (self.client, self.server):

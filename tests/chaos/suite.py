@@ -228,7 +228,8 @@ def _lasting_token(settings):
 
 def free_base():
     """A port base whose services, replicas and relays find their ports free."""
-    shifts = (0, RELAY_OFFSET, *(REPLICA_OFFSET * number for number in range(1, _REPLICAS)))
+    further = [REPLICA_OFFSET * number for number in range(_REPLICAS)]
+    shifts = (*further, *(RELAY_OFFSET + shift for shift in further))
     wanted = [shift + place for shift in shifts for place in range(1, len(SERVICES) + 1)]
     for base in range(LOWEST_PORT, 32_000, 40):
         if all(is_free(base + offset) for offset in wanted):

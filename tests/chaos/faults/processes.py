@@ -6,13 +6,19 @@ import os
 import signal
 import time
 
+from sqlalchemy import select
+
 from shared.contracts.topology import SERVICES
+from shared.ledger.engines import reading
 from shared.ledger.lease import DURATION
+from shared.ledger.tables import leases
 from tests.chaos.faults.fault import FULL, Fault, Struck, nothing_to_heal
 
 #: Seconds within which a service that is told to stop must have ended (the issue's "graceful stop inside 10 s").
 GRACE_S = 10.0
 _LEASE_S = DURATION.total_seconds()
+#: Seconds within which another process must lead.
+TAKEN_OVER_S = 60.0
 
 
 def _any(world, dice, kind, service=None):
@@ -42,6 +48,38 @@ def _pause(kind, service):
     return strike
 
 
+def _overtaken(service, lease, relay):
+    """The one process that leads stands still, and another one takes over while it does; then it wakes up."""
+
+    def strike(world, dice):
+        del dice
+        world.until(lambda: _leader(world, service, lease, relay) is not None, TAKEN_OVER_S)
+        name, pid = _leader(world, service, lease, relay)
+        os.kill(pid, signal.SIGSTOP)
+        began = time.monotonic()
+        struck = Struck(what=name, detail={"pid": pid})
+        try:
+            world.until(
+                lambda: (now := _leader(world, service, lease, relay)) is not None and now[1] != pid, TAKEN_OVER_S
+            )
+        except BaseException:
+            _resume(world, struck)
+            raise
+        taken = time.monotonic() - began
+        return Struck(what=name, detail={"pid": pid, "measured": {"another process leads": taken}})
+
+    return strike
+
+
+def _leader(world, service, lease, relay):
+    """(name, pid) of the process that holds a lease; None when it is none that runs."""
+    with reading(world.engines[service]) as db:
+        holder = db.execute(select(leases.c.holder).where(leases.c.name == lease)).scalar_one_or_none()
+    pids = {each["pid"]: each["name"] for each in world.running() if (each["kind"] == "relay") is relay}
+    found = [int(part) for part in (holder or "").split(":") if part.isdecimal() and int(part) in pids]
+    return (pids[found[0]], found[0]) if found else None
+
+
 def _resume(world, struck):
     world.resume(struck.detail["pid"])
 
@@ -55,7 +93,7 @@ def _terminate(world, dice):
     world.until(lambda: world.found(name)["pid"] != pid, GRACE_S + 5)
     seconds = time.monotonic() - began
     complaint = None if seconds <= GRACE_S else f"{name} took {seconds:.1f} s to stop"
-    return Struck(what=name, detail={"seconds": seconds, "complaint": complaint})
+    return Struck(what=name, detail={"measured": {"gone after SIGTERM": seconds}, "complaint": complaint})
 
 
 def _kill_every_replica(world, dice):
@@ -119,6 +157,19 @@ FAULTS = (
             how=f"SIGSTOP of the relay of {service}, in some cases for longer than its lease lasts, SIGCONT later",
         )
         for service in SERVICES
+    ),
+    *(
+        Fault(
+            kind=f"relay-{service}-overtaken", modes=frozenset({FULL}), hold_s=(1, 3),
+            strike=_overtaken(service, "relay", relay=True), heal=_resume, alone=True,
+            how=f"SIGSTOP of the relay of {service} that leads until the one in reserve does, SIGCONT later",
+        )
+        for service in ("intake", "dispatch")
+    ),
+    Fault(
+        kind="scanner-overtaken", modes=frozenset({FULL}), hold_s=(1, 3),
+        strike=_overtaken("dispatch", "due:clocks", relay=False), heal=_resume, alone=True,
+        how="SIGSTOP of the process of dispatch that scans its clocks until the other one does, SIGCONT later",
     ),
     Fault(
         kind="service-killed-whole", modes=frozenset({FULL}), hold_s=(0, 0), strike=_kill_every_replica,
