@@ -15,20 +15,18 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from deploy.launcher.client import SuiteClient, addresses_of
 from deploy.launcher.installation import trial_settings
 from deploy.launcher.supervisor import RELAY_OFFSET, REPLICA_OFFSET, read_state
 from deploy.servers.ports import LOWEST_PORT, is_free
-from services.notify.domain import State
-from services.notify.tables import messages
 from services.oversight.repository import trace
 from services.oversight.tables import trace as trace_table
 from shared.contracts.topology import SERVICES
 from shared.kernel.clock import SystemClock, parse_instant
 from shared.ledger import tables
-from shared.ledger.engines import open_engine, reading, writing
+from shared.ledger.engines import open_engine, reading
 from shared.runtime.operations import not_at_rest
 from shared.runtime.setup import gatekeeper_of
 from shared.wire import connection as connections
@@ -139,13 +137,6 @@ class FullSuite:
             self.stop()
         for engine in self.engines.values():
             engine.dispose()
-
-    def let_claims_run_out(self):
-        """What a killed sender had claimed is free again after ten minutes; here, at once. Only when all is at rest."""
-        with writing(self.engines["notify"]) as db:
-            stuck = update(messages).where(messages.c.state == State.SENDING).values(next_attempt_at=datetime.now(UTC))
-            db.execute(stuck)
-            db.commit()
 
     # -- looking at it -------------------------------------------------------------------------------------------
 
