@@ -12,6 +12,8 @@ from pathlib import Path
 from tests.chaos import run
 from tests.chaos.faults.fault import EMBEDDED, FULL
 
+#: Where `--write-table` puts the table.
+DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
 #: Strokes that took longest to deal, shown at the end.
 SLOWEST = 20
 
@@ -36,7 +38,16 @@ def _parse():
     parser.add_argument("--together", type=float, default=0.15, help="share of strokes that come in pairs")
     parser.add_argument("--hold", type=float, default=1.0, help="factor on how long faults are held")
     parser.add_argument("--folder", type=Path, help="keep everything here; else in a folder that is thrown away")
+    parser.add_argument("--write-table", action="store_true", help="put the table into docs/reliability.md")
     return parser.parse_args()
+
+
+def _write(mode, table):
+    """Between the marks of the mode."""
+    begin, end = f"<!-- recovery: {mode} -->", "<!-- recovery: end -->"
+    before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(begin)
+    after = rest.partition(end)[2]
+    DOCUMENT.write_text("\n".join([before + begin, *table, end + after]), encoding="utf-8")
 
 
 def _play(mode, options):
@@ -66,8 +77,10 @@ def _play(mode, options):
             kinds=None if options.kinds is None else options.kinds.split(","), together=options.together,
             hold=options.hold, say=say,
         )  # fmt: skip
-        for line in run.recovery_table(monkey.strokes):
-            print(line)  # noqa: T201
+        table = run.recovery_table(monkey.strokes)
+        print("\n".join(table))  # noqa: T201
+        if options.write_table:
+            _write(mode, table)
         for seconds, kinds in sorted(monkey.spent, reverse=True)[:SLOWEST]:
             say(f"{seconds:5.1f} s for {', '.join(kinds)}")
         say(f"{mode}: {verdict}")
