@@ -8,15 +8,21 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from services.notify.domain import Result, State, Verdict
+from services.notify.domain import BACK_OFF, Result, State, Verdict
 from services.notify.tables import addressees, attempts, contact_access, matters, messages, news
 
 
 def due(db: Connection, now: datetime, limit: int) -> Sequence[Row[Any]]:
-    """Messages whose time has come, claimed ones whose claim ran out among them; longest due first, locked for us."""
+    """Messages whose time has come, claimed ones whose claim ran out among them; longest due first, locked for us.
+
+    Also those whose instant was written by a clock that has been set back since: a first attempt needs no clock, and no
+    pause is longer than the longest. What is being sent is left to its sender until the claim runs out.
+    """
+    pending = messages.c.state == State.PENDING
+    misdated = pending & ((messages.c.tries == 0) | (messages.c.next_attempt_at > now + BACK_OFF[-1]))
     query = (
         select(messages)
-        .where(messages.c.next_attempt_at <= now)
+        .where(messages.c.next_attempt_at.is_not(None), (messages.c.next_attempt_at <= now) | misdated)
         .order_by(messages.c.next_attempt_at, messages.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
