@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from services.dispatch import repository
 from services.dispatch.handlers import scans
-from services.dispatch.handlers.case import Case
+from services.dispatch.handlers.case import Case, find_case
 from shared.ledger import lease
 from shared.ledger.engines import writing
 from shared.ledger.unit_of_work import UnitOfWork
@@ -39,7 +39,14 @@ def trusting() -> Iterator[None]:
 
     def as_seen(work: UnitOfWork, matter_id: str) -> Case | None:
         matter, clocks = seen[work.db][matter_id]
-        return Case(work, matter, clocks)
+        with (
+            patch.object(repository, "matter", lambda *_, **__: matter),
+            patch.object(repository, "clocks_of", lambda *_, **__: dict(clocks)),
+        ):
+            case = find_case(work, matter_id)
+            assert case is not None
+            assert case.clocks == clocks
+        return case
 
     def without_a_key(*_step: object) -> bool:
         return True
