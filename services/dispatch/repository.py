@@ -30,6 +30,7 @@ from shared.kernel.clock import parse_instant, rfc3339
 from shared.kernel.errors import Stale
 from shared.kernel.worktime import Pause, Target, parse_target
 from shared.ledger.dialects import built, upsert
+from shared.ledger.writes import Write, write
 
 _MATTER_FIELDS = tuple(field.name for field in dataclasses.fields(Matter))
 _CLOCK_FIELDS = tuple(field.name for field in dataclasses.fields(SlaClock))
@@ -68,15 +69,25 @@ def add_matter(db: Connection, new: Matter) -> None:
     db.execute(_ADD_MATTER, {name: _column(getattr(new, name)) for name in _MATTER_FIELDS})
 
 
-#: The columns set are those given when it is run.
-_SAVE_MATTER = update(matters).where(matters.c.id == bindparam("of_id"), matters.c.version == bindparam("of_version"))
+def save(
+    db: Connection,
+    old: Matter,
+    new: Matter,
+    moved: Iterable[tuple[SlaClock, SlaClock]],
+    steps: Sequence[Mapping[str, Any]],
+) -> None:
+    """Write what changed of a matter and its clocks, and what was done. Raises Stale when somebody was faster.
 
-
-def save_matter(db: Connection, old: Matter, new: Matter) -> None:
-    """Write what changed. Raises Stale when somebody was faster."""
-    changed = _changed(_MATTER_FIELDS, old, new)
-    of = {"of_id": old.id, "of_version": old.version}
-    if changed and db.execute(_SAVE_MATTER, changed | of).rowcount != 1:
+    One statement on PostgreSQL when one thing was done, as by every command: steps have an order.
+    """
+    rows = [Write(clocks, changed, {"id": before.id}) for before, after in moved if (changed := _moved(before, after))]
+    if len(steps) == 1:
+        rows.append(Write(matter_steps, steps[0]))
+    else:
+        add_steps(db, steps)
+    if changed := _changed(_MATTER_FIELDS, old, new):
+        rows.append(Write(matters, changed, {"id": old.id, "version": old.version}))
+    if not write(db, rows) and changed:
         message = f"matter {old.id} is no longer at version {old.version}"
         raise Stale(message, where="matter", remedy="Read it again and decide anew.")
 
@@ -181,17 +192,13 @@ def _derived(clock: SlaClock) -> dict[str, Any]:
     return {"soon_at": clock.soon_at, "gross_at": clock.gross_at, "next_step_at": clock.next_step_at}
 
 
-#: The columns set are those given when it is run.
-_SAVE_CLOCK = update(clocks).where(clocks.c.id == bindparam("of_id"))
-
-
-def save_clock(db: Connection, old: SlaClock, new: SlaClock) -> None:
-    """Write what changed; the matter's row lock orders writers."""
+def _moved(old: SlaClock, new: SlaClock) -> dict[str, Any]:
+    """The columns in which a clock differs now."""
     changed = _changed(_CLOCK_FIELDS, old, new)
     if changed:
         before = _derived(old)
         changed |= {name: value for name, value in _derived(new).items() if value != before[name]}
-        db.execute(_SAVE_CLOCK, changed | {"of_id": old.id})
+    return changed
 
 
 @built

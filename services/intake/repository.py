@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, up
 from services.intake.domain import OPEN, Sameness
 from services.intake.tables import contact_access, demands, matters, milestones, supplements
 from shared.kernel.errors import NotFound
+from shared.ledger.writes import Write, write
 
 _ADD_MATTER = insert(matters).returning(matters.c.serial)
 
@@ -134,23 +135,11 @@ def supplements_of(db: Connection, demand_id: str) -> Sequence[Row[Any]]:
     ).all()
 
 
-_SET_STANDING = (
-    update(matters)
-    .where(matters.c.matter_id == bindparam("of_matter"))
-    .values(version=matters.c.version + 1, standing=bindparam("to"), standing_since=bindparam("since"))
-)
-_SET_HANDLED = _SET_STANDING.values(handled_by=bindparam("by_unit"))
-_ADD_MILESTONE = insert(milestones).inline()
-
-
 def set_standing(db: Connection, matter_id: str, standing: str, at: datetime, unit: str | None, event: str) -> None:
     """Note where a matter stands now, and the step that brought it there."""
-    where = {"of_matter": matter_id, "to": standing, "since": at}
-    if unit is None:
-        db.execute(_SET_STANDING, where)
-    else:
-        db.execute(_SET_HANDLED, where | {"by_unit": unit})
-    db.execute(_ADD_MILESTONE, {"matter_id": matter_id, "event": event, "unit": unit, "at": at})
+    values = {"standing": standing, "standing_since": at} | ({} if unit is None else {"handled_by": unit})
+    milestone = Write(milestones, {"matter_id": matter_id, "event": event, "unit": unit, "at": at})
+    write(db, [milestone, Write(matters, values, of={"matter_id": matter_id}, raised=("version",))])
 
 
 _SET_CLASS = (

@@ -24,17 +24,17 @@ from shared.runtime.definition import Reply
 class Case:
     """A matter in hand. Build it with `open_case` (commands) or `find_case` (events and scans)."""
 
-    def __init__(self, work: UnitOfWork, matter: Matter, clocks: dict[str, SlaClock], *, new: bool = False) -> None:
+    def __init__(self, work: UnitOfWork, matter: Matter, *, new: bool = False) -> None:
         self.work = work
         #: As it is now; `change` replaces it.
         self.matter = matter
-        #: By id; `put` replaces or adds one.
-        self.clocks = dict(clocks)
         #: One instant for everything this handler does.
         self.now: datetime = work.now
         self._new = new
         self._stored = matter
-        self._stored_clocks = dict(clocks)
+        #: As they are stored, and as they are now; None until somebody asks for them.
+        self._stored_clocks: dict[str, SlaClock] = {}
+        self._clocks: dict[str, SlaClock] | None = {} if new else None
         self._steps: list[dict[str, Any]] = []
 
     @property
@@ -46,6 +46,14 @@ class Case:
     def actor(self) -> str:
         """Who acts."""
         return self.work.actor.id
+
+    @property
+    def clocks(self) -> dict[str, SlaClock]:
+        """By id; `put` replaces or adds one. Read when first asked for, under the matter's lock."""
+        if self._clocks is None:
+            self._stored_clocks = repository.clocks_of(self.work.db, self.matter.id)
+            self._clocks = dict(self._stored_clocks)
+        return self._clocks
 
     @property
     def rule(self) -> ResponseClass | None:
@@ -97,24 +105,25 @@ class Case:
 
     def save(self) -> None:
         """Write everything; the version grows by one when the matter changed or something was done to it."""
-        running = [clock for clock in self.clocks.values() if clock.status is Status.RUNNING]
-        self.change(
-            due_at=min((clock.due_at for clock in running), default=NEVER),
-            soon_at=min((clock.soon_at for clock in running), default=NEVER),
-            gross_at=min((clock.gross_at for clock in running), default=NEVER),
-        )
-        db = self.work.db
+        clocks = self._clocks or {}
+        if self._clocks is not None:
+            running = [clock for clock in clocks.values() if clock.status is Status.RUNNING]
+            self.change(
+                due_at=min((clock.due_at for clock in running), default=NEVER),
+                soon_at=min((clock.soon_at for clock in running), default=NEVER),
+                gross_at=min((clock.gross_at for clock in running), default=NEVER),
+            )
+        db, stored = self.work.db, self._stored_clocks
+        repository.add_clocks(db, [clock for key, clock in clocks.items() if key not in stored])
         if self._new:
             repository.add_matter(db, self.matter)
-        elif self._steps or self.matter != self._stored:
-            self.change(version=self._stored.version + 1)
-            repository.save_matter(db, self._stored, self.matter)
-        repository.add_clocks(db, [clock for key, clock in self.clocks.items() if key not in self._stored_clocks])
-        for key, old in self._stored_clocks.items():
-            if self.clocks[key] is not old:
-                repository.save_clock(db, old, self.clocks[key])
-        repository.add_steps(db, self._steps)
-        self._new, self._stored, self._stored_clocks, self._steps = False, self.matter, dict(self.clocks), []
+            repository.add_steps(db, self._steps)
+        else:
+            if self._steps or self.matter != self._stored:
+                self.change(version=self._stored.version + 1)
+            moved = [(old, clocks[key]) for key, old in stored.items() if clocks[key] is not old]
+            repository.save(db, self._stored, self.matter, moved, self._steps)
+        self._new, self._stored, self._stored_clocks, self._steps = False, self.matter, dict(clocks), []
 
     def saved(self, **more: Any) -> Reply:
         """Write everything and answer the command."""
@@ -129,9 +138,9 @@ class Case:
 
 
 def find_case(work: UnitOfWork, matter_id: str) -> Case | None:
-    """Lock a matter and read its clocks; None when dispatch does not know it."""
+    """Lock a matter; None when dispatch does not know it."""
     matter = repository.matter(work.db, matter_id, lock=True)
-    return None if matter is None else Case(work, matter, repository.clocks_of(work.db, matter_id))
+    return None if matter is None else Case(work, matter)
 
 
 def open_case(work: UnitOfWork, matter_id: str) -> Case:

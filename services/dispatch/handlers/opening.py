@@ -56,7 +56,7 @@ def on_matter_opened(event: intake.MatterOpened, work: UnitOfWork) -> None:
         opened_at=opened_at, attempt_at=opened_at, resolved_at=None, resolved_by=None, outcome=None, closed_at=None,
         first_outcome=None, first_on_time=None, due_at=NEVER, soon_at=NEVER, gross_at=NEVER,
     )  # fmt: skip
-    case = Case(work, matter, {}, new=True)
+    case = Case(work, matter, new=True)
     case.note("opened", rule=found.rule_id, response_class=found.class_id, demand=event.demand_id)
     tell_class(case)
     concerned = [] if here is None or event.private else [unit.id for unit in pack.ladder(here.id)]
