@@ -168,7 +168,9 @@ def _straight(content: dict[str, Any]) -> Envelope | None:
     Accepts only what the schema would accept with the same result.
     """
     get = content.get
-    version, said, data = get("streamversion"), get("time"), get("data")
+    version: Any = get("streamversion")
+    said: Any = get("time")
+    data: Any = get("data")
     plain = (
         type(version) is int
         and 0 <= version <= _VERSION_LIMIT

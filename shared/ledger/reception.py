@@ -132,7 +132,7 @@ class Reception:
 
     def _apply_together(self, messages: Sequence[together.Message]) -> tuple[dict[int, Outcome], list[Envelope]]:
         outcomes: dict[int, Outcome] = {}
-        with unit_of_work(self.at_hand) as work:
+        with unit_of_work(self.at_hand, put_off={}) as work:
             positions = inbox.lock(
                 work.db, self.name, (each.envelope.stream for each in messages if each.envelope.streamversion > 0)
             )

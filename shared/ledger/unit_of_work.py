@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import Connection, Engine
 
@@ -70,6 +70,14 @@ class _Emitted:
     traceparent: str | None
 
 
+class PutOff(Protocol):
+    """Work that handlers of a batch have put off."""
+
+    def flush(self, work: UnitOfWork) -> None:
+        """Do it; there is nothing left afterwards. May emit."""
+        ...
+
+
 @dataclass(kw_only=True)
 class UnitOfWork:
     """One transaction's worth of work."""
@@ -87,6 +95,9 @@ class UnitOfWork:
     events: list[Any] = field(default_factory=list)
     #: An event of this work while its commit is asked for and not answered: whoever finds it stored knows the answer.
     in_doubt: str | None = None
+    #: While several events are handled in one transaction: what their handlers put off until all have run, by name.
+    #: It is done in the order of the names' first use, before anything is emitted. None: nothing may be put off.
+    put_off: dict[str, PutOff] | None = None
     _emitted: list[_Emitted] = field(default_factory=list)
     _version_checked: bool = False
     _now: datetime | None = None
@@ -214,8 +225,14 @@ class UnitOfWork:
             else len(self.jurisdiction.levels) - 1
         )
 
+    def flush(self) -> None:
+        """Do what handlers put off."""
+        for each in (self.put_off or {}).values():
+            each.flush(self)
+
     def commit(self) -> None:
         """Write the emitted events into the outbox and commit everything at once."""
+        self.flush()
         envelopes = self._envelopes()
         outbox.append(self.db, envelopes, self.now)
         self.in_doubt = envelopes[0].id if envelopes else None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from services.oversight import commands
 from services.oversight.domain import evaluation as rules
-from services.oversight.domain.evaluation import ASK_IN, Evaluation
+from services.oversight.domain.evaluation import Evaluation
+from services.oversight.handlers.asking import ask, ask_in
 from services.oversight.handlers.tracing import project
 from services.oversight.repository import evaluations as repository
 from shared.contracts.dispatch import MatterClosed, MatterResolved
 from shared.contracts.intake import DemandRegistered
-from shared.contracts.oversight import EvaluationReceived, EvaluationRequested
+from shared.contracts.oversight import EvaluationReceived
 from shared.kernel.actor import ANONYMOUS
 from shared.kernel.errors import Conflict, Forbidden, NotFound, Unauthenticated
 from shared.kernel.hashing import link_token, same
@@ -25,30 +26,14 @@ _REVISIT = "inspect"
 def on_matter_ended(event: MatterClosed | MatterResolved, work: UnitOfWork) -> None:
     """Resolved or closed: ask every asker, at whichever of the two the pack says."""
     project(event, work)
-    _ask(event.matter_id, work)
+    if isinstance(event, MatterClosed) or "resolved" in ask_in(work):
+        ask(event.matter_id, work)
 
 
 def on_demand_registered(event: DemandRegistered, work: UnitOfWork) -> None:
     """A demand may become known only after its matter was closed; its asker is asked all the same."""
     project(event, work)
-    _ask(event.matter_id, work)
-
-
-def _ask(matter_id: str, work: UnitOfWork) -> None:
-    policy = work.jurisdiction.policy.evaluation
-    for demand_id, attempt in repository.to_ask(work.db, matter_id, ASK_IN[policy.ask_after]):
-        now = work.now
-        asked = Evaluation(
-            evaluation_id=work.new_id(), matter_id=matter_id, demand_id=demand_id, attempt=attempt, version=1,
-            requested_at=now, expires_at=now + policy.expires, answered_at=None,
-        )  # fmt: skip
-        repository.add(work.db, asked)
-        work.emit(
-            EvaluationRequested(
-                evaluation_id=asked.evaluation_id, matter_id=matter_id, demand_id=demand_id, attempt=attempt,
-                expires_at=asked.expires_at,
-            )
-        )  # fmt: skip
+    ask(event.matter_id, work)
 
 
 def evaluate(command: commands.Evaluate, work: UnitOfWork) -> Reply:

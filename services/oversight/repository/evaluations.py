@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
 
 from services.oversight.domain.evaluation import Evaluation
 from services.oversight.tables import demands, evaluations, inspections, matters, milestones
+from shared.ledger.bulk import Inserting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,35 +51,39 @@ def handlers_of(db: Connection, matter_id: str) -> frozenset[str]:
     return frozenset(db.execute(query).scalars())
 
 
-def to_ask(db: Connection, matter_id: str, states: Sequence[str]) -> Sequence[tuple[str, int]]:
-    """(demand id, attempt) of those askers of a matter in one of these states who were not asked yet."""
-    query = (
-        select(demands.c.demand_id, matters.c.attempt)
-        .join(matters, matters.c.matter_id == demands.c.matter_id)
-        .outerjoin(
-            evaluations,
-            and_(evaluations.c.demand_id == demands.c.demand_id, evaluations.c.attempt == matters.c.attempt),
-        )
-        .where(
-            demands.c.matter_id == matter_id,
-            demands.c.withdrawn_at.is_(None),
-            matters.c.state.in_(states),
-            evaluations.c.evaluation_id.is_(None),
-        )
-        .order_by(demands.c.registered_at, demands.c.demand_id)
+_TO_ASK = (
+    select(demands.c.matter_id, demands.c.demand_id, matters.c.attempt)
+    .join(matters, matters.c.matter_id == demands.c.matter_id)
+    .outerjoin(
+        evaluations,
+        and_(evaluations.c.demand_id == demands.c.demand_id, evaluations.c.attempt == matters.c.attempt),
     )
-    return [(row.demand_id, row.attempt) for row in db.execute(query)]
+    .where(
+        demands.c.matter_id.in_(bindparam("matters", expanding=True)),
+        demands.c.withdrawn_at.is_(None),
+        matters.c.state.in_(bindparam("states", expanding=True)),
+        evaluations.c.evaluation_id.is_(None),
+    )
+    .order_by(demands.c.registered_at, demands.c.demand_id)
+)
 
 
-def add(db: Connection, evaluation: Evaluation) -> None:
-    """Store a new question."""
-    db.execute(
-        insert(evaluations).values(
-            evaluation_id=evaluation.evaluation_id, matter_id=evaluation.matter_id, demand_id=evaluation.demand_id,
-            attempt=evaluation.attempt, version=evaluation.version, requested_at=evaluation.requested_at,
-            expires_at=evaluation.expires_at,
-        )
-    )  # fmt: skip
+def to_ask(db: Connection, matter_ids: Sequence[str], states: Sequence[str]) -> dict[str, list[tuple[str, int]]]:
+    """Matter -> (demand id, attempt) of those askers who were not asked yet, of matters in one of these states."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    if matter_ids:
+        for row in db.execute(_TO_ASK, {"matters": matter_ids, "states": states}):
+            found.setdefault(row.matter_id, []).append((row.demand_id, row.attempt))
+    return found
+
+
+_QUESTION = ("evaluation_id", "matter_id", "demand_id", "attempt", "version", "requested_at", "expires_at")
+_ADD = Inserting(table=evaluations, columns=_QUESTION)
+
+
+def add(db: Connection, asked: Sequence[Evaluation]) -> None:
+    """Store new questions."""
+    _ADD.run(db, [tuple(getattr(one, name) for name in _QUESTION) for one in asked])
 
 
 def find(db: Connection, evaluation_id: str) -> Evaluation | None:

@@ -8,10 +8,13 @@ from __future__ import annotations
 from sqlalchemy import Connection, delete
 
 from services.oversight.repository import trace
-from services.oversight.repository.projection import PROJECTIONS, Mark
+from services.oversight.repository.projection import PROJECTIONS, Mark, Rows
 from services.oversight.tables import PROJECTED
 from shared.contracts import envelope as envelopes
 from shared.contracts.registry import UnknownType
+
+#: Events whose rows are written together.
+_BATCH = 200
 
 
 def rebuild(db: Connection) -> int:
@@ -22,6 +25,7 @@ def rebuild(db: Connection) -> int:
     for table in PROJECTED:
         db.execute(delete(table))
     applied = 0
+    rows = Rows(db)
     for raw in trace.envelopes(db):
         envelope = envelopes.from_bytes(raw)
         try:
@@ -29,6 +33,9 @@ def rebuild(db: Connection) -> int:
         except UnknownType:
             continue  # a newer release's event: in the trace, without effect here, as when it came
         if project is not None:
-            project(db, envelope.payload(), Mark(message_id=envelope.id, at=envelope.time))
+            project(rows, envelope.payload(), Mark(message_id=envelope.id, at=envelope.time))
             applied += 1
+            if applied % _BATCH == 0:
+                rows.flush()
+    rows.flush()
     return applied

@@ -11,8 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from services.oversight.domain.chain import START, Link, VerifyResult, check, check_end
 from services.oversight.repository import stored
@@ -20,6 +19,7 @@ from services.oversight.tables import trace, trace_head
 from shared.contracts.envelope import Envelope
 from shared.kernel.clock import rfc3339
 from shared.kernel.hashing import chain_link
+from shared.ledger.bulk import Inserting
 
 #: The only row of trace_head.
 _HEAD = 1
@@ -37,35 +37,39 @@ def append(db: Connection, events: Sequence[tuple[Envelope, bytes]], at: datetim
         position = end.position + 1
         link = Link(position=position, hash=chain_link(end.hash, position, recorded_at, raw))
         rows.append(
-            {
-                "position": position,
-                "message_id": envelope.id,
-                "type": envelope.type,
-                "stream": envelope.stream,
-                "stream_version": envelope.streamversion,
-                "subject": envelope.subject,
-                "time": envelope.time,
-                "recorded_at": at,
-                "envelope": raw,
-                "previous_hash": end.hash,
-                "hash": link.hash,
-            }
-        )
+            (
+                position, envelope.id, envelope.type, envelope.stream, envelope.streamversion, envelope.subject,
+                envelope.time, at, raw, end.hash, link.hash,
+            )
+        )  # fmt: skip
         end = link
     if rows:
-        db.execute(insert(trace), rows)
-        db.execute(update(trace_head).where(trace_head.c.id == _HEAD).values(position=end.position, hash=end.hash))
+        _APPEND.run(db, rows)
+        db.execute(_MOVE_HEAD, {"to_position": end.position, "to_hash": end.hash})
     return end
 
 
+_APPEND = Inserting(
+    table=trace,
+    columns=(
+        "position", "message_id", "type", "stream", "stream_version", "subject", "time", "recorded_at", "envelope",
+        "previous_hash", "hash",
+    ),
+)  # fmt: skip
+_MOVE_HEAD = (
+    update(trace_head)
+    .where(trace_head.c.id == _HEAD)
+    .values(position=bindparam("to_position"), hash=bindparam("to_hash"))
+)
+# One statement that makes or touches the row: whoever comes second waits and then reads what the first committed.
+_LOCK_HEAD = Inserting(
+    table=trace_head, columns=("id", "position", "hash"),
+    conflict="ON CONFLICT (id) DO UPDATE SET position = trace_head.position", returning=("position", "hash"),
+)  # fmt: skip
+
+
 def _lock_head(db: Connection) -> Link:
-    # One statement that makes or touches the row: whoever comes second waits and then reads what the first committed.
-    dialect = postgresql if db.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(trace_head).values(id=_HEAD, position=START.position, hash=START.hash)
-    statement = statement.on_conflict_do_update(
-        index_elements=[trace_head.c.id], set_={"position": trace_head.c.position}
-    ).returning(trace_head.c.position, trace_head.c.hash)
-    row = db.execute(statement).one()
+    (row,) = _LOCK_HEAD.run(db, [(_HEAD, START.position, START.hash)])
     return Link(position=row.position, hash=row.hash)
 
 

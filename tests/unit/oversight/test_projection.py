@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.oversight import tables
-from services.oversight.repository.projection import PROJECTIONS, Mark
+from services.oversight.repository.projection import PROJECTIONS, Mark, Rows
 from services.oversight.repository.rebuild import rebuild
 from services.oversight.repository.trace import envelopes
 from services.oversight.subscriptions import SUBSCRIPTIONS
@@ -145,10 +145,12 @@ def test_applying_every_event_again_changes_nothing_that_is_counted(overseer):
     counted = (tables.milestones, tables.demands, tables.attempts)
     before = [overseer.rows(table) for table in counted]
     with writing(overseer.engine) as db:
+        rows = Rows(db)
         for raw in list(envelopes(db)):
             envelope = from_bytes(raw)
             mark = Mark(message_id=envelope.id, at=envelope.time)
-            PROJECTIONS[envelope.name](db, envelope.payload(), mark)
+            PROJECTIONS[envelope.name](rows, envelope.payload(), mark)
+        rows.flush()
         db.commit()
     assert [overseer.rows(table) for table in counted] == before
 

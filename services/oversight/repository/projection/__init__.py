@@ -1,4 +1,4 @@
-"""What each event does to the read tables: one or two statements per event, the same live and when rebuilding.
+"""What each event does to the read tables: one or two rows per event, the same live and when rebuilding.
 
 Every function may run again and, across streams, in any order: a stream's own events come in order (the ledger
 sees to that), those of intake and dispatch about one matter do not. It must never look at the clock or emit.
@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection
-
 from services.oversight.repository.projection import clocks, forums, matters
-from services.oversight.repository.projection.rows import Mark
+from services.oversight.repository.projection.rows import Mark, Rows
 
-Projection = Callable[[Connection, Any, Mark], None]
+Projection = Callable[[Rows, Any, Mark], None]
 
 #: Event name -> what it does to the tables. Other events are in the trace only.
 PROJECTIONS: Mapping[str, Projection] = {
@@ -55,4 +53,4 @@ PROJECTIONS: Mapping[str, Projection] = {
     "oversight.inspection-recorded": forums.inspection_recorded,
 }
 
-__all__ = ["PROJECTIONS", "Mark", "Projection"]
+__all__ = ["PROJECTIONS", "Mark", "Projection", "Rows"]

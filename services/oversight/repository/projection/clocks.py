@@ -4,34 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, update
-
-from services.oversight.repository.projection.rows import Mark, insert_once, milestone
+from services.oversight.repository.projection.rows import Mark, Rows
 from services.oversight.tables import clocks, whistles
 from shared.contracts import dispatch
 
 
-def clock_started(db: Connection, event: dispatch.ClockStarted, mark: Mark) -> None:
+def clock_started(rows: Rows, event: dispatch.ClockStarted, mark: Mark) -> None:
     """A promise was made."""
     del mark
-    insert_once(
-        db, clocks, clock_id=event.clock_id, matter_id=event.matter_id, kind=event.kind, unit=event.unit,
+    rows.insert_once(
+        clocks, clock_id=event.clock_id, matter_id=event.matter_id, kind=event.kind, unit=event.unit,
         response_class=event.response_class, attempt=event.attempt, started_at=event.started_at, due_at=event.due_at,
         original_due_at=event.due_at, provisional=event.provisional, breached=False,
     )  # fmt: skip
 
 
-def _clock(db: Connection, clock_id: str, **values: Any) -> None:
-    db.execute(update(clocks).where(clocks.c.clock_id == clock_id).values(values))
+def _clock(rows: Rows, clock_id: str, **values: Any) -> None:
+    rows.change(clocks, "clock_id", clock_id, values)
 
 
-def clock_paused(db: Connection, event: dispatch.ClockPaused, mark: Mark) -> None:
+def clock_paused(rows: Rows, event: dispatch.ClockPaused, mark: Mark) -> None:
     """It rests with approval."""
     del mark
-    _clock(db, event.clock_id, paused_at=event.paused_at)
+    _clock(rows, event.clock_id, paused_at=event.paused_at)
 
 
-def clock_moved(db: Connection, event: dispatch.ClockMoved, mark: Mark) -> None:
+def clock_moved(rows: Rows, event: dispatch.ClockMoved, mark: Mark) -> None:
     """Due at another instant; what was promised first is kept."""
     del mark
     values: dict[str, Any] = {
@@ -40,58 +38,52 @@ def clock_moved(db: Connection, event: dispatch.ClockMoved, mark: Mark) -> None:
     }  # fmt: skip
     if event.cause == "resumed":
         values["paused_at"] = None
-    _clock(db, event.clock_id, **values)
+    _clock(rows, event.clock_id, **values)
 
 
-def clock_warned(db: Connection, event: dispatch.ClockWarned, mark: Mark) -> None:
+def clock_warned(rows: Rows, event: dispatch.ClockWarned, mark: Mark) -> None:
     """A share of the budget is gone."""
     del mark
-    _clock(db, event.clock_id, warned_percent=event.percent, due_at=event.due_at)
+    _clock(rows, event.clock_id, warned_percent=event.percent, due_at=event.due_at)
 
 
-def clock_breached(db: Connection, event: dispatch.ClockBreached, mark: Mark) -> None:
+def clock_breached(rows: Rows, event: dispatch.ClockBreached, mark: Mark) -> None:
     """The due instant passed."""
     del mark
-    _clock(db, event.clock_id, breached=True, due_at=event.due_at)
+    _clock(rows, event.clock_id, breached=True, due_at=event.due_at)
 
 
-def clock_stopped(db: Connection, event: dispatch.ClockStopped, mark: Mark) -> None:
+def clock_stopped(rows: Rows, event: dispatch.ClockStopped, mark: Mark) -> None:
     """The promise was kept, broken or called off."""
     del mark
     _clock(
-        db, event.clock_id, stopped_at=event.stopped_at, due_at=event.due_at, outcome=event.outcome, unit=event.unit,
+        rows, event.clock_id, stopped_at=event.stopped_at, due_at=event.due_at, outcome=event.outcome, unit=event.unit,
         breached=event.outcome == "breached", paused_at=None,
     )  # fmt: skip
 
 
-def whistle_blown(db: Connection, event: dispatch.WhistleBlown, mark: Mark) -> None:
+def whistle_blown(rows: Rows, event: dispatch.WhistleBlown, mark: Mark) -> None:
     """Departments are summoned."""
-    insert_once(
-        db, whistles, whistle_id=event.whistle_id, matter_id=event.matter_id, whistler=event.whistler, lead=event.lead,
+    rows.insert_once(
+        whistles, whistle_id=event.whistle_id, matter_id=event.matter_id, whistler=event.whistler, lead=event.lead,
         departments=list(event.departments), blown_at=mark.at, report_in_by=event.report_in_by, late=False,
     )  # fmt: skip
-    milestone(db, mark, event.matter_id, "whistled", unit=event.whistler, detail=event.lead)
+    rows.milestone(mark, event.matter_id, "whistled", unit=event.whistler, detail=event.lead)
 
 
-def whistle_answered(db: Connection, event: dispatch.WhistleAnswered, mark: Mark) -> None:
+def whistle_answered(rows: Rows, event: dispatch.WhistleAnswered, mark: Mark) -> None:
     """A department answered."""
     del mark
-    late = whistles.c.late if not event.late else True
-    db.execute(
-        update(whistles).where(whistles.c.whistle_id == event.whistle_id).values(last_answer=event.answer, late=late)
-    )
+    late = {"late": True} if event.late else {}
+    rows.change(whistles, "whistle_id", event.whistle_id, {"last_answer": event.answer, **late})
 
 
-def whistle_overdue(db: Connection, event: dispatch.WhistleOverdue, mark: Mark) -> None:
+def whistle_overdue(rows: Rows, event: dispatch.WhistleOverdue, mark: Mark) -> None:
     """Somebody did not report in."""
     del mark
-    db.execute(update(whistles).where(whistles.c.whistle_id == event.whistle_id).values(late=True))
+    rows.change(whistles, "whistle_id", event.whistle_id, {"late": True})
 
 
-def whistle_ended(db: Connection, event: dispatch.WhistleEnded, mark: Mark) -> None:
+def whistle_ended(rows: Rows, event: dispatch.WhistleEnded, mark: Mark) -> None:
     """The call is over."""
-    db.execute(
-        update(whistles)
-        .where(whistles.c.whistle_id == event.whistle_id)
-        .values(ended_at=mark.at, outcome=event.outcome)
-    )
+    rows.change(whistles, "whistle_id", event.whistle_id, {"ended_at": mark.at, "outcome": event.outcome})
