@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -82,6 +83,8 @@ class Book:
         self.entries: list[Entry] = []
         #: Things a life waited for in vain, for the verdict.
         self.stalled: list[str] = []
+        #: Answers of the 500s, by status: 503 is the honest one, the others are noted for people.
+        self.troubles: Counter[int] = Counter()
 
     def write(self, entry: Entry) -> Entry:
         """Keep an entry."""
@@ -95,6 +98,11 @@ class Book:
         """Keep that something which had to follow did not."""
         with self._lock:
             self.stalled.append(what)
+
+    def trouble(self, status: int) -> None:
+        """Count an answer that meant "not now"."""
+        with self._lock:
+            self.troubles[status] += 1
 
     def accepted(self, command: str | None = None) -> Iterator[Entry]:
         """Entries that were done, of one command or of all."""

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-
 import pytest
 
 from shared.contracts.topology import SERVICES
-from tests.chaos.embedded import embedded_world
 from tests.chaos.world import World
 
 
@@ -23,10 +20,3 @@ def full_world(rabbitmq, postgresql, tmp_path_factory):
         rabbitmq.drop(world.name)
         for service in SERVICES:
             postgresql.drop(f"{world.name}_{service}")
-
-
-@pytest.fixture
-def small_world(tmp_path_factory):
-    """A suite in embedded mode that runs."""
-    with ExitStack() as stack:
-        yield embedded_world(stack, tmp_path_factory.mktemp("chaos-embedded"))

@@ -113,6 +113,7 @@ class Door:
                 )
                 if response.status_code < 500:
                     return response.status_code, response.json(), tries
+                self._book.trouble(response.status_code)
                 said = f"{response.status_code} {response.text[:300]}"
             except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
                 said = repr(error)

@@ -100,6 +100,7 @@ def judge(world, book, planted=(), complaints=()):
         "commands accepted": results[ACCEPTED],
         "refused": results[REFUSED],
         "sent again": sum(entry.tries - 1 for entry in book.entries),
+        **{f"answered {status}": number for status, number in sorted(book.troubles.items())},
         "events": len(evidence.trace),
         "matters": len(evidence.named("intake.matter-opened")),
         "closed": len(evidence.named("dispatch.matter-closed")),

@@ -29,10 +29,3 @@ def test_every_kind_of_fault_in_full_mode_and_every_accepted_command_has_exactly
     )
     assert verdict.ok, str(verdict)
     assert {stroke.fault.kind for stroke in monkey.strokes} == the_kinds(full_world)
-
-
-@pytest.mark.timeout(300)
-def test_every_kind_of_fault_in_embedded_mode(small_world):
-    verdict, monkey = run.play(small_world, matters=40, strokes=1, seed=SEED, hold=0.35, say=say)
-    assert verdict.ok, str(verdict)
-    assert {stroke.fault.kind for stroke in monkey.strokes} == the_kinds(small_world)
