@@ -46,8 +46,8 @@ class Advancing(Protocol):
     """Work that knows how far it has come."""
 
     @property
-    def total(self) -> int:
-        """How much there is to do."""
+    def total(self) -> int | None:
+        """How much there is to do; None: unknown."""
         ...
 
     @property

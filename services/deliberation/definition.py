@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from services.deliberation import ballot_box, commands, handlers, recovery, tables
+from services.deliberation.read_model import READ_MODEL
 from services.deliberation.subscriptions import SUBSCRIPTIONS
 from services.deliberation.web.routes import ROUTES
 from shared.runtime.definition import DueWork, ServiceDefinition, commands_of
@@ -18,4 +19,5 @@ DEFINITION = ServiceDefinition(
     migrations=Path(__file__).parent / "migrations",
     due_work=(DueWork(name="ballots", run=handlers.close_due_ballots, next_due=ballot_box.next_due),),
     retell=recovery.retell,
+    read_model=READ_MODEL,
 )

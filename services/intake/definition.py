@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from services.intake import commands, handlers, metrics, recovery, tables
+from services.intake.read_model import READ_MODEL
 from services.intake.subscriptions import SUBSCRIPTIONS
 from services.intake.web.routes import ROUTES
 from shared.runtime.definition import ServiceDefinition, commands_of
@@ -19,4 +20,5 @@ DEFINITION = ServiceDefinition(
     observe=metrics.observe,
     retell=recovery.retell,
     recovered=recovery.settle,
+    read_model=READ_MODEL,
 )

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from services.notify import commands, handlers, metrics, post, recovery, rendering, sending, tables
+from services.notify.read_model import READ_MODEL
 from services.notify.subscriptions import SUBSCRIPTIONS
 from services.notify.web.routes import ROUTES
 from shared.kernel.errors import Misconfigured
@@ -47,4 +48,5 @@ DEFINITION = ServiceDefinition(
     observe=metrics.observe,
     refresh=metrics.refresh,
     retell=recovery.retell,
+    read_model=READ_MODEL,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from services.oversight import commands, handlers, metrics, tables
+from services.oversight.read_model import READ_MODEL
 from services.oversight.subscriptions import SUBSCRIPTIONS
 from services.oversight.web.routes import ROUTES
 from shared.runtime.definition import ServiceDefinition, commands_of
@@ -20,4 +21,5 @@ DEFINITION = ServiceDefinition(
     prepare=handlers.prepare,
     observe=metrics.observe,
     refresh=metrics.refresh,
+    read_model=READ_MODEL,
 )

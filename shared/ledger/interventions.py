@@ -73,6 +73,12 @@ def counts(db: Connection) -> dict[str, int]:
     return {row.kind: row.number for row in db.execute(query)}
 
 
+def discarded(db: Connection) -> set[str]:
+    """Ids of the messages that were discarded; remembered here when the quarantine has long been purged of them."""
+    details = db.execute(select(interventions.c.detail).where(interventions.c.kind == "discard")).scalars()
+    return {detail["message"] for detail in details if detail.get("message")}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """A replay or rebuild under way, and its row."""

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, MetaData
 
 from shared.contracts import shapes
 from shared.kernel.actor import PERMISSIONS
+from shared.ledger.read_model import ReadModel
 from shared.ledger.reception import EventHandler, Observer
 from shared.ledger.recovery import Retell
 from shared.ledger.unit_of_work import Surroundings, UnitOfWork
@@ -230,6 +231,8 @@ class ServiceDefinition:
     recovered: Callable[[Connection], None] | None = None
     #: Called at a scrape to refresh domain gauges from the database.
     refresh: Callable[[UnitOfWork, ServiceMetrics], None] | None = None
+    #: What of the tables is made of events alone and can be made again (shared.ledger.rebuild).
+    read_model: ReadModel | None = None
 
     def next_due(self, db: Connection) -> datetime | None:
         """The earliest instant at which there will be due work, or None."""

@@ -33,6 +33,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "purge": ("purge", "Take away what is older than it has to be kept 清理过期记录"),
     "quarantine": ("quarantine", "See and decide about quarantined messages 隔离区"),
     "recover": ("recover", "After a database was restored: do again what was lost 恢复后补齐"),
+    "rebuild": ("rebuild", "Compare a service's read tables with the trace and mend them 重建读表"),
     "relay": ("relay", "Publish a service's events to the broker 转发事件"),
     "replay": ("replay", "Hand events to a service again 重放事件"),
     "report": ("report", "Make the transparency report 公开报告"),

@@ -1,4 +1,4 @@
-"""The trace as the source that other services' events are taken from: for replays and rebuilds.
+"""The trace as the source that events are taken from: for replays (`Trace`) and rebuilds (`TraceHistory`).
 
 It must never hand out bytes that are not those it stored: each row's link is checked.
 """
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Row, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, func, or_, select
 
 from services.oversight.repository import trace as kept
 from services.oversight.tables import trace
@@ -18,6 +18,7 @@ from shared.kernel.clock import rfc3339
 from shared.kernel.errors import Conflict
 from shared.kernel.hashing import chain_link
 from shared.ledger.engines import reading
+from shared.ledger.read_model import Past
 from shared.ledger.replay import Kept, of_kinds
 
 #: Rows of the trace that one query looks at, and that it returns at most.
@@ -89,3 +90,47 @@ class Trace:
         query = select(*_LINKED).where(trace.c.position.in_([event.position for event in events]))
         with reading(self.engine) as db:
             return {row.position: checked_bytes(row) for row in db.execute(query)}
+
+
+class TraceHistory:
+    """The events in the trace, by matter; its functions take a connection to oversight's database."""
+
+    owner = "oversight"
+
+    def subjects(self, db: Connection, after: str, until: str, limit: int) -> Sequence[str]:
+        """What events are about, in the database's order."""
+        query = select(trace.c.subject).where(trace.c.subject > after, trace.c.subject <= until).distinct()
+        return db.execute(query.order_by(trace.c.subject).limit(limit)).scalars().all()
+
+    def last_subject(self, db: Connection) -> str:
+        """The last of them; empty when there is none."""
+        return db.execute(select(func.max(trace.c.subject))).scalar_one() or ""
+
+    def unknown(self, db: Connection, subjects: Sequence[str]) -> list[str]:
+        """Those of these that no event is about."""
+        query = select(trace.c.subject).where(trace.c.subject.in_(subjects)).distinct()
+        known = set(db.execute(query).scalars())
+        return [subject for subject in subjects if subject not in known]
+
+    def of(self, db: Connection, subjects: Sequence[str], types: set[str], after: int) -> Sequence[Past]:
+        """The events about these matters stored behind a position, in order. Raises TraceDamaged."""
+        query = (
+            select(trace.c.message_id, trace.c.stream, trace.c.stream_version, trace.c.subject, *_LINKED)
+            .where(trace.c.subject.in_(subjects), trace.c.position > after, trace.c.type.in_(sorted(types)))
+            .order_by(trace.c.position)
+        )
+        return [
+            Past(
+                message_id=row.message_id, stream=row.stream, stream_version=row.stream_version, subject=row.subject,
+                raw=checked_bytes(row),
+            )
+            for row in db.execute(query)
+        ]  # fmt: skip
+
+    def head(self, db: Connection) -> int:
+        """The position of the last event."""
+        return kept.head(db).position
+
+    def holds(self, db: Connection, message_ids: Sequence[str]) -> set[str]:
+        """Which of these messages are in it."""
+        return set(db.execute(select(trace.c.message_id).where(trace.c.message_id.in_(message_ids))).scalars())
