@@ -125,13 +125,24 @@ class Bench:
         )
         return reply
 
-    def register(self, words):
-        """A demand with a place; the matter it opened."""
-        desk = self.cast.desk("street")
+    def register(self, words, *, phone=None):
+        """A demand with a place, of somebody who can be told when there is a number; the matter it opened."""
+        desk, asker = self.cast.desk("street"), {"kind": "resident", "name": "王女士", "phone": phone}
         answer = self.execute(
-            "intake.register-demand", desk, channel="hotline", text=words, location={"grid": GRID}
+            "intake.register-demand", desk, channel="hotline", text=words, location={"grid": GRID}, asker=asker
         )  # fmt: skip
         return answer["matter_id"]
+
+    def direct_broker(self):
+        """The broker's address, for the rig's own connections."""
+        return self.settings.broker_url
+
+    def until(self, condition, seconds):
+        """Move everything until something is so. Raises AssertionError."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "it did not happen in time"
+            self.settle()
 
     def publish(self, service):
         """One round of a service's relay; True when rows left."""
