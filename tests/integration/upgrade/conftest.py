@@ -1,0 +1,7 @@
+"""Fixtures of the upgrade tests."""
+
+from __future__ import annotations
+
+from tests.integration.upgrade.previous import previous
+
+__all__ = ["previous"]
