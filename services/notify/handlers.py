@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row
-
 from services.notify import commands, domain, repository
 from services.notify.domain import State
+from services.notify.telling import Telling, telling
 from shared.contracts import dispatch, intake, oversight, registry
 from shared.ledger.unit_of_work import UnitOfWork
 from shared.runtime.definition import Reply
@@ -21,21 +20,23 @@ _RESOLVE = "resolve"
 
 def on_demand_registered(event: intake.DemandRegistered, work: UnitOfWork) -> None:
     """Keep the sealed contact, and tell the asker this and every piece of the matter's news that came before it."""
-    repository.hold(work.db, event.matter_id)
-    addressee = repository.add_addressee(
-        work.db, demand_id=event.demand_id, matter_id=event.matter_id, number=event.number,
-        matter_number=event.matter_number, registered_at=_at(work), joined=event.joined, sealed=event.sealed_asker,
-        reachable=event.sealed_asker is not None, withdrawn_at=None,
+    at = _at(work)
+    telling(
+        work,
+        lambda told: told.add_addressee(
+            demand_id=event.demand_id, matter_id=event.matter_id, number=event.number,
+            matter_number=event.matter_number, registered_at=at, joined=event.joined, sealed=event.sealed_asker,
+            reachable=event.sealed_asker is not None, withdrawn_at=None,
+        ),
     )  # fmt: skip
     _spread(event, work, demand_id=event.demand_id)
-    for item in repository.news_of(work.db, event.matter_id, event.demand_id):
-        _tell(addressee, item, work)
 
 
 def on_demand_withdrawn(event: intake.DemandWithdrawn, work: UnitOfWork) -> None:
     """Tell this asker nothing more."""
-    repository.hold(work.db, event.matter_id)
-    repository.withdraw(work.db, event.demand_id, work.now)
+    work.flush()
+    repository.hold(work.db, [event.matter_id])
+    repository.withdraw(work.db, event.demand_id, told_at=_at(work), at=work.now)
 
 
 def on_demand_joined(event: intake.DemandJoinedMatter, work: UnitOfWork) -> None:
@@ -45,25 +46,25 @@ def on_demand_joined(event: intake.DemandJoinedMatter, work: UnitOfWork) -> None
 
 def on_matter_placed(event: intake.MatterOpened | intake.MatterLocated, work: UnitOfWork) -> None:
     """Keep where it lies."""
-    repository.note_matter(work.db, event.matter_id, unit=event.unit)
+    telling(work, lambda told: told.note_matter(event.matter_id, unit=event.unit))
 
 
 def on_matter_classified(event: dispatch.MatterClassified, work: UnitOfWork) -> None:
     """Keep how fast it has to be handled."""
-    repository.note_matter(work.db, event.matter_id, response_class=event.response_class)
+    telling(work, lambda told: told.note_matter(event.matter_id, response_class=event.response_class))
     _spread(event, work)
 
 
 def on_clock_set(event: dispatch.ClockStarted | dispatch.ClockMoved, work: UnitOfWork) -> None:
     """Keep until when it is promised."""
     if event.kind == _RESOLVE:
-        repository.note_matter(work.db, event.matter_id, due_at=event.due_at)
+        telling(work, lambda told: told.note_matter(event.matter_id, due_at=event.due_at))
 
 
 def on_matter_handed_over(event: Any, work: UnitOfWork) -> None:
     """Keep who handles it, and tell."""
     unit = getattr(event, "to_unit", None) or event.unit
-    repository.note_matter(work.db, event.matter_id, handled_by=unit)
+    telling(work, lambda told: told.note_matter(event.matter_id, handled_by=unit))
     _spread(event, work, unit=unit, reason=_reason(event))
 
 
@@ -97,33 +98,21 @@ def _spread(
     reason: str | None = None,
     evaluation_id: str | None = None,
 ) -> None:
-    """Keep a piece of news for each of the pack's templates for it, and tell those askers who are known by now."""
+    """Keep a piece of news for each of the pack's templates for it, and tell those askers whom it concerns."""
     name = registry.by_shape(type(event)).name
-    event_id = work.cause.id if work.cause is not None else work.new_id()
-    for template in work.jurisdiction.templates:
-        if template.event != name or template.audience != _ASKER:
-            continue
-        repository.hold(work.db, event.matter_id)
-        item = repository.add_news(
-            work.db, event_id=event_id, template=template.id, matter_id=event.matter_id, demand_id=demand_id,
-            at=_at(work), unit=unit, reason=reason, evaluation_id=evaluation_id,
-        )  # fmt: skip
-        for addressee in repository.addressees_of(work.db, event.matter_id, demand_id):
-            _tell(addressee, item, work)
-
-
-def _tell(addressee: Row[Any], item: Row[Any], work: UnitOfWork) -> None:
-    own = item.demand_id is not None
-    concerned = own or domain.concerns(news_at=item.at, registered_at=addressee.registered_at, joined=addressee.joined)
-    if not concerned or addressee.withdrawn_at is not None:
+    templates = [one.id for one in work.jurisdiction.templates if one.event == name and one.audience == _ASKER]
+    if not templates:
         return
-    reachable = addressee.reachable
-    repository.add_message(
-        work.db, id=work.new_id(), demand_id=addressee.demand_id, matter_id=addressee.matter_id, event_id=item.event_id,
-        template=item.template, state=State.PENDING if reachable else State.SKIPPED, created_at=work.now,
-        next_attempt_at=work.now if reachable else None, finished_at=None if reachable else work.now,
-        reason=None if reachable else domain.Result.NO_ADDRESS,
-    )  # fmt: skip
+    values = {
+        "event_id": work.cause.id if work.cause is not None else work.new_id(), "matter_id": event.matter_id,
+        "demand_id": demand_id, "at": _at(work), "unit": unit, "reason": reason, "evaluation_id": evaluation_id,
+    }  # fmt: skip
+
+    def tell(told: Telling) -> None:
+        for template in templates:
+            told.add_news(template=template, **values)
+
+    telling(work, tell)
 
 
 def retry_message(command: commands.RetryMessage, work: UnitOfWork) -> Reply:

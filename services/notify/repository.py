@@ -2,47 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, String, and_, bindparam, func, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row, Select, and_, bindparam, func, or_, select, update
 
 from services.notify.domain import State
 from services.notify.tables import addressees, attempts, matters, messages, news
 from shared.kernel.errors import NotFound, Stale
-
-
-def _dialect(db: Connection) -> Any:
-    return postgresql if db.dialect.name == "postgresql" else sqlite
-
+from shared.ledger.bulk import Inserting, updating
 
 # -- what is known
 
 
-def note_matter(db: Connection, matter_id: str, **values: Any) -> None:
-    """Keep what an event tells of a matter, whichever event of it comes first."""
-    statement = _dialect(db).insert(matters).values(id=matter_id, **values)
-    db.execute(statement.on_conflict_do_update(index_elements=[matters.c.id], set_=values))
+def note_matters(db: Connection, known: Mapping[str, Mapping[str, Any]]) -> None:
+    """Keep what events tell of matters (id -> columns), whichever event of a matter comes first."""
+    groups: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
+    for matter_id in sorted(known):
+        told = known[matter_id]
+        groups.setdefault(tuple(told), []).append((matter_id, *told.values()))
+    for columns, rows in groups.items():
+        _noting(columns).run(db, rows)
 
 
-def hold(db: Connection, matter_id: str) -> None:
-    """Let one transaction at a time match a matter's askers with its news, until it ends.
+@lru_cache(maxsize=100)
+def _noting(columns: tuple[str, ...]) -> Inserting:
+    return Inserting(
+        table=matters, columns=("id", *columns), conflict=f"ON CONFLICT (id) DO UPDATE SET {updating(columns)}"
+    )
+
+
+def hold(db: Connection, matter_ids: Collection[str]) -> None:
+    """Let one transaction at a time match these matters' askers with their news, until it ends.
 
     Askers and news come by different queues and are handled side by side: without this, of two transactions neither
-    would see what the other has not committed yet, and the asker would never be told.
+    would see what the other has not committed yet, and the asker would never be told. Always in the same order, so that
+    two cannot wait for each other.
     """
     if db.dialect.name == "postgresql":  # SQLite has one writer at a time
-        db.execute(_HOLD, {"matter": matter_id})
+        db.exec_driver_sql(_HOLD, {"matters": list(matter_ids)})
 
 
-_HOLD = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("matter", type_=String), 0)))
+_HOLD = (
+    "SELECT pg_advisory_xact_lock(sorted.key) FROM ("
+    "SELECT DISTINCT hashtextextended(given.id, 0) AS key FROM unnest(%(matters)s::text[]) AS given(id) ORDER BY key"
+    ") AS sorted"
+)
+_ADDRESSEE = tuple(column.name for column in addressees.c)
+_NEWS = tuple(column.name for column in news.c)
+_MESSAGE = (
+    "id", "demand_id", "matter_id", "event_id", "template", "state", "created_at", "next_attempt_at", "finished_at",
+    "reason", "attempts", "tries", "version",
+)  # fmt: skip
+_ADD_ADDRESSEES = Inserting(table=addressees, columns=_ADDRESSEE)
+_ADD_NEWS = Inserting(table=news, columns=_NEWS)
+_ADD_MESSAGES = Inserting(table=messages, columns=_MESSAGE, conflict="ON CONFLICT DO NOTHING")
 
 
-def add_addressee(db: Connection, **values: Any) -> Row[Any]:
-    """Store whom to tell about a demand; returns the row."""
-    return db.execute(insert(addressees).values(**values).returning(addressees)).one()
+def add_addressees(db: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Store whom to tell about demands."""
+    _ADD_ADDRESSEES.run(db, [tuple(row[name] for name in _ADDRESSEE) for row in rows])
+
+
+def add_news(db: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Store pieces of news."""
+    _ADD_NEWS.run(db, [tuple(row[name] for name in _NEWS) for row in rows])
+
+
+def add_messages(db: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Store messages, but for those that repeat what an asker was told already."""
+    fresh = {"attempts": 0, "tries": 0, "version": 1}
+    _ADD_MESSAGES.run(db, [tuple({**fresh, **row}[name] for name in _MESSAGE) for row in rows])
 
 
 def addressee(db: Connection, demand_id: str) -> Row[Any] | None:
@@ -50,17 +82,37 @@ def addressee(db: Connection, demand_id: str) -> Row[Any] | None:
     return db.execute(select(addressees).where(addressees.c.demand_id == demand_id)).one_or_none()
 
 
-def addressees_of(db: Connection, matter_id: str, demand_id: str | None) -> Sequence[Row[Any]]:
-    """A matter's askers in order of registration, or the one named."""
-    query = select(addressees).where(addressees.c.matter_id == matter_id).order_by(addressees.c.demand_id)
-    if demand_id is not None:
-        query = query.where(addressees.c.demand_id == demand_id)
-    return db.execute(query).all()
+_ADDRESSEES_OF = (
+    select(addressees)
+    .where(addressees.c.matter_id.in_(bindparam("matters", expanding=True)))
+    .order_by(addressees.c.demand_id)
+)
+_NEWS_OF = (
+    select(news)
+    .where(news.c.matter_id.in_(bindparam("matters", expanding=True)))
+    .order_by(news.c.at, news.c.event_id)
+)
 
 
-def withdraw(db: Connection, demand_id: str, at: datetime) -> None:
-    """Tell this asker nothing more: what still waits is skipped."""
-    db.execute(update(addressees).where(addressees.c.demand_id == demand_id).values(withdrawn_at=at))
+def addressees_of(db: Connection, matter_ids: Collection[str]) -> list[dict[str, Any]]:
+    """These matters' askers in order of registration."""
+    return _rows(db, _ADDRESSEES_OF, matter_ids)
+
+
+def news_of(db: Connection, matter_ids: Collection[str]) -> list[dict[str, Any]]:
+    """News of these matters, oldest first."""
+    return _rows(db, _NEWS_OF, matter_ids)
+
+
+def _rows(db: Connection, query: Select[Any], matter_ids: Collection[str]) -> list[dict[str, Any]]:
+    if not matter_ids:
+        return []
+    return [dict(row) for row in db.execute(query, {"matters": list(matter_ids)}).mappings()]
+
+
+def withdraw(db: Connection, demand_id: str, *, told_at: datetime, at: datetime) -> None:
+    """Tell this asker nothing more: what still waits is skipped. `told_at`: when the demand was taken back."""
+    db.execute(update(addressees).where(addressees.c.demand_id == demand_id).values(withdrawn_at=told_at))
     db.execute(
         update(messages)
         .where(messages.c.demand_id == demand_id, messages.c.state == State.PENDING)
@@ -72,24 +124,6 @@ def withdraw(db: Connection, demand_id: str, at: datetime) -> None:
             version=messages.c.version + 1,
         )
     )
-
-
-def add_news(db: Connection, **values: Any) -> Row[Any]:
-    """Store a piece of news; returns the row."""
-    return db.execute(insert(news).values(**values).returning(news)).one()
-
-
-def news_of(db: Connection, matter_id: str, demand_id: str) -> Sequence[Row[Any]]:
-    """News of a matter for all its askers or for this one, oldest first."""
-    mine = or_(news.c.demand_id.is_(None), news.c.demand_id == demand_id)
-    return db.execute(
-        select(news).where(news.c.matter_id == matter_id, mine).order_by(news.c.at, news.c.event_id)
-    ).all()
-
-
-def add_message(db: Connection, **values: Any) -> None:
-    """Store a message, unless this asker has the same news already."""
-    db.execute(_dialect(db).insert(messages).values(attempts=0, tries=0, version=1, **values).on_conflict_do_nothing())
 
 
 # -- what desks see
