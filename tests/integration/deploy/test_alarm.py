@@ -1,4 +1,4 @@
-"""A real alarm of a real broker: requests are taken, the outbox grows, alerts fire; lifted, it drains and they resolve."""
+"""A real broker's alarm: requests are taken, the outbox grows, alerts fire; lifted, it drains and they resolve."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def test_each_alert_says_in_both_languages_what_is_wrong_and_links_to_its_sectio
     notes = ALERTS[alert]["annotations"]
     assert ALERTS[alert]["labels"]["severity"] in ("page", "ticket")
     assert re.match(r"^.*[\u4e00-\u9fff].* / .*[a-z]", notes["summary"])
-    assert re.search(r"[\u4e00-\u9fff].*[A-Z][a-z]", notes["description"])
+    assert re.search(r"[\u4e00-\u9fff].*[A-Z][a-z ]", notes["description"])
     assert notes["runbook"] == f"docs/runbook.md#{alert.lower()}"
     assert alert in sections()
 
