@@ -74,7 +74,9 @@ pack = packs.load(settings.jurisdiction)
 suite = Suite.open(settings, pack, datetime.fromisoformat(sys.argv[1]))
 clerk = suite.actor("street-clerk-jianwai")
 done = suite.execute(
-    "intake.register-demand", {"channel": "web", "text": "两个版本并存时的诉求：水管漏水", "location": {"grid": "guanghua-dongli-1"}}, clerk
+    "intake.register-demand",
+    {"channel": "web", "text": "两个版本并存时的诉求：水管漏水", "location": {"grid": "guanghua-dongli-1"}},
+    clerk,
 ).body
 suite.execute("dispatch.accept", {"matter": done["matter_id"]}, clerk)
 print(done["matter_id"])
