@@ -55,7 +55,7 @@ class FullSuite:
         self.output = folder / "up.log"
         self.process = None
         self.calm_since = 0.0
-        self.client = SuiteClient(addresses_of(self.settings), _lasting_token(self.settings))
+        self.client = SuiteClient(addresses_of(self.settings), lasting_token(self.settings))
         #: Straight to the database, whatever stands between it and the suite.
         self.engines = {name: open_engine(self.direct_database(name), pool_size=1) for name in SERVICES}
 
@@ -210,7 +210,7 @@ class FullSuite:
             return trace.verify(db)
 
 
-def _lasting_token(settings):
+def lasting_token(settings):
     """An operator's token that outlasts every step of the suite's clock."""
     return gatekeeper_of(settings, SystemClock()).issue(
         subject="operator", roles=frozenset({"system-admin", "audit-admin"}), unit=None, lasting=timedelta(days=3_650)
