@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain
 from types import MappingProxyType
 
@@ -243,7 +243,9 @@ class Jurisdiction:
     def _suggest(self, folded: str) -> Category | None:
         best, best_score = None, (0, 0)
         for category in self.categories.values():
-            words = {word for word in map(fold, category.words) if word in folded}
+            words = {word for word in _folded(category.words) if word in folded}
+            if not words:
+                continue
             # 电梯 inside 电梯困人 says nothing new.
             lengths = [len(word) for word in words if not any(word != other and word in other for other in words)]
             score = (sum(lengths), max(lengths, default=0))
@@ -273,10 +275,12 @@ class Jurisdiction:
     def _matches(when: When, case: _Case) -> list[str] | None:
         """Return the words that made the rule match ([] when it needs none); None when it does not match."""
         inputs = case.inputs
-        found = [word for word in when.any_words if fold(word) in case.text]
+        found = [
+            word for word, folded in zip(when.any_words, _folded(when.any_words), strict=True) if folded in case.text
+        ]
         holds = (
             (found or not when.any_words)
-            and all(fold(word) in case.text for word in when.all_words)
+            and all(folded in case.text for folded in _folded(when.all_words))
             and (not when.categories or not case.categories.isdisjoint(when.categories))
             and (not when.asker or inputs.asker in when.asker)
             and (not when.channels or inputs.channel in when.channels)
@@ -284,14 +288,25 @@ class Jurisdiction:
         )
         return [*found, *when.all_words] if holds else None
 
-    def _upwards(self, unit_id: str) -> list[Unit]:
+    def _upwards(self, unit_id: str) -> tuple[Unit, ...]:
+        kept = self._lines.get(unit_id)
+        if kept is None:
+            kept = self._lines[unit_id] = self._line(unit_id)
+        return kept
+
+    def _line(self, unit_id: str) -> tuple[Unit, ...]:
         # A pack with a cycle loads, so that the linter can name it; walking up must end all the same.
         units = [self.unit(unit_id)]
         seen = {unit_id}
         while (parent := units[-1].parent) is not None and parent not in seen:
             seen.add(parent)
             units.append(self.unit(parent))
-        return units
+        return tuple(units)
+
+    @cached_property
+    def _lines(self) -> dict[str, tuple[Unit, ...]]:
+        """Units and those above them, as far as they were asked for."""
+        return {}
 
     @cached_property
     def _places(self) -> tuple[tuple[str, str], ...]:
@@ -313,6 +328,12 @@ class Jurisdiction:
                 for unit, people in ranked.items()
             }
         )
+
+
+@lru_cache(maxsize=4_096)
+def _folded(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The words of one rule or category, folded; packs have few and they never change."""
+    return tuple(map(fold, words))
 
 
 def _packed(address: str) -> str:

@@ -135,12 +135,11 @@ def promise(
     calendar: WorkingCalendar, start: datetime, target: Target, rule: ResponseClass, pauses: Sequence[Pause] = ()
 ) -> Promise:
     """What a target started at `start` promises under the class's warn and gross shares. Raises BeyondCalendar."""
-    due = calendar.due(start, target, pauses)
-    warnings = [
-        Step(f"warn-{round(share * 100)}", calendar.share(start, target, share, pauses)) for share in rule.warn_shares
-    ]
+    shares = (*rule.warn_shares, rule.grossly_overdue_share)
+    due, (*warned, grossly) = calendar.due_and_shares(start, target, shares, pauses)
+    warnings = [Step(f"warn-{round(share * 100)}", at) for share, at in zip(rule.warn_shares, warned, strict=True)]
     breach = due.at + BREACH_AFTER
-    gross = max(calendar.share(start, target, rule.grossly_overdue_share, pauses), breach)
+    gross = max(grossly, breach)
     steps = (*(Step(warn.name, min(warn.at, breach)) for warn in warnings), Step("due", breach), Step("gross", gross))
     return Promise(due.at, due.provisional, _words(due), steps)
 

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from shared.kernel.worktime.due import Due, compute, run
+from shared.kernel.worktime.due import Due, compute, compute_all, run
 from shared.kernel.worktime.hours import (
     Hours,
     InvalidCalendar,
@@ -236,3 +236,9 @@ class WorkingCalendar:
         0.5 of four working hours is two working hours; 1.0 is the due instant; 2.0 is gross overdue.
         """
         return compute(self, start, target, pauses, share=share).at
+
+    def due_and_shares(
+        self, start: datetime, target: Target, shares: Iterable[float], pauses: Sequence[Pause] = ()
+    ) -> tuple[Due, tuple[datetime, ...]]:
+        """Return `due` and the `share` of each: the same answers, worked out once."""
+        return compute_all(self, start, target, pauses, shares)

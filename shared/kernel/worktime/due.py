@@ -8,7 +8,7 @@ from __future__ import annotations
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from shared.kernel.worktime.pauses import Pause, merged, pushed
 from shared.kernel.worktime.table import (
@@ -22,7 +22,7 @@ from shared.kernel.worktime.table import (
 from shared.kernel.worktime.targets import Target, TargetKind, format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from shared.kernel.worktime.calendar import WorkingCalendar
 
@@ -56,38 +56,83 @@ class Due:
 
 def compute(calendar: WorkingCalendar, start: datetime, target: Target, pauses: Sequence[Pause], share: float) -> Due:
     """Return the instant at which `share` of the target is used up. Raises as `WorkingCalendar.due` does."""
-    if not 0 < share <= _LARGEST_SHARE:
-        raise ValueError(f"share is {share!r}: give a part of the budget above 0, e.g. 0.5, 1.0 or 2.0")
-    begin = micros(start)
-    standing = merged(pauses, begin)
-    steps = [Step("started", instant_of(begin), "开始计时", "the clock started")]
-    if target.kind is TargetKind.ELAPSED:
-        reading, moved = pushed(begin + round(target.seconds * share * _SECOND), standing, lambda at: at)
-        due = _instant(reading)
-        length = format_duration(target.seconds)
-        steps.append(Step("promised", due, f"{length} 自然时间", f"{length} by the wall clock"))
-        return Due(due, provisional=False, steps=(*steps, *_paused(moved)))
-    if target.kind is TargetKind.WORKING:
-        opened = calendar.next_opening(start)
-        if opened > start:
-            steps.append(Step("opened", opened, "工作时间外,下次上班起算", "outside hours: counted from the opening"))
-        budget = round(target.seconds * share * _SECOND)
-        value, moved = run(calendar, start, start, lambda table: table.worked(begin) + budget, standing)
-        length = format_duration(target.seconds, days=False)
-        steps.append(Step("promised", instant_of(value), f"{length} 工作时间", f"{length} of working time"))
-    else:
-        close, reasons = _period_end(calendar, start, target)
-        steps += reasons
-        end = micros(close)
+    return _due(_Course.begin(calendar, start, target, pauses), share)
+
+
+def compute_all(
+    calendar: WorkingCalendar, start: datetime, target: Target, pauses: Sequence[Pause], shares: Iterable[float]
+) -> tuple[Due, tuple[datetime, ...]]:
+    """Return when the target is used up, and the instant of each share of it. Raises as `WorkingCalendar.due` does."""
+    course = _Course.begin(calendar, start, target, pauses)
+    return _due(course, 1.0), tuple(course.reached(share)[0] for share in shares)
+
+
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """How a target's time passes: all that does not depend on the share of it that is asked for."""
+
+    calendar: WorkingCalendar
+    start: datetime
+    target: Target
+    standing: list[Interval]
+    #: What was decided on the way to the promise.
+    reasons: tuple[Step, ...]
+    #: End of the period that is promised; None for a length of time.
+    close: datetime | None
+
+    @classmethod
+    def begin(cls, calendar: WorkingCalendar, start: datetime, target: Target, pauses: Sequence[Pause]) -> Self:
+        begin = micros(start)
+        standing = merged(pauses, begin)
+        steps, close = [Step("started", instant_of(begin), "开始计时", "the clock started")], None
+        if target.kind is TargetKind.WORKING:
+            opened = calendar.next_opening(start)
+            if opened > start:
+                steps.append(
+                    Step("opened", opened, "工作时间外,下次上班起算", "outside hours: counted from the opening")
+                )
+        elif target.kind is not TargetKind.ELAPSED:
+            close, reasons = _period_end(calendar, start, target)
+            steps += reasons
+        return cls(calendar, start, target, standing, tuple(steps), close)
+
+    def reached(self, share: float) -> tuple[datetime, list[Interval]]:
+        """When a share is used up, and the pauses that moved it."""
+        if not 0 < share <= _LARGEST_SHARE:
+            raise ValueError(f"share is {share!r}: give a part of the budget above 0, e.g. 0.5, 1.0 or 2.0")
+        begin = micros(self.start)
+        budget = round(self.target.seconds * share * _SECOND)
+        if self.target.kind is TargetKind.ELAPSED:
+            reading, moved = pushed(begin + budget, self.standing, lambda at: at)
+            return _instant(reading), moved
+        if self.close is None:
+            value, moved = run(
+                self.calendar, self.start, self.start, lambda table: table.worked(begin) + budget, self.standing
+            )
+            return instant_of(value), moved
+        end = micros(self.close)
 
         def reading_at(table: IntervalTable) -> int:
             return table.worked(begin) + round((table.worked(end) - table.worked(begin)) * share)
 
-        value, moved = run(calendar, start, close, reading_at, standing)
-    due = instant_of(value)
+        value, moved = run(self.calendar, self.start, self.close, reading_at, self.standing)
+        return instant_of(value), moved
+
+
+def _due(course: _Course, share: float) -> Due:
+    calendar, target = course.calendar, course.target
+    due, moved = course.reached(share)
+    steps = list(course.reasons)
+    if target.kind is TargetKind.ELAPSED:
+        length = format_duration(target.seconds)
+        steps.append(Step("promised", due, f"{length} 自然时间", f"{length} by the wall clock"))
+        return Due(due, provisional=False, steps=(*steps, *_paused(moved)))
+    if target.kind is TargetKind.WORKING:
+        length = format_duration(target.seconds, days=False)
+        steps.append(Step("promised", due, f"{length} 工作时间", f"{length} of working time"))
     steps += _paused(moved)
     provisional = not (
-        calendar.is_covered(calendar.local_date(due)) and calendar.is_covered(calendar.local_date(start))
+        calendar.is_covered(calendar.local_date(due)) and calendar.is_covered(calendar.local_date(course.start))
     )
     if provisional:
         known = f"{calendar.covered_from}~{calendar.covered_until}"
