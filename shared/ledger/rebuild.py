@@ -155,11 +155,11 @@ class Rebuild:
     def _begin(self) -> None:
         with reading(self._at_hand.engine) as db:
             self._discarded = quarantine.discarded(db, self._service) | interventions.discarded(db)
-            for source in self._beyond.kinds:
-                with self._connected(source, db) as there:
-                    same = source == self._history.owner
-                    with nullcontext(there) if same else self._connected(self._history.owner, db) as keeper:
-                        self._beyond.begin(source, there, keeper)
+        for source in self._beyond.kinds:
+            with self._connected(source) as there:
+                same = source == self._history.owner
+                with nullcontext(there) if same else self._connected(self._history.owner) as keeper:
+                    self._beyond.begin(source, there, keeper)
 
     # -- which matters -------------------------------------------------------------------------------------------
 
@@ -202,8 +202,14 @@ class Rebuild:
             until = self._history.head(keeper)
             past = [*self._history.of(keeper, matters, self._types, 0), *self._beyond.about(matters)]
             counted, waiting = self._sorted(db, past)
-            self.findings.events += self._scratch.apply(counted)
-            wrong = sorted(set().union(*(repair.matters for repair in self._differences(db, matters))))
+        # No transaction is open meanwhile: PostgreSQL ends one that idles.
+        self.findings.events += self._scratch.apply(counted)
+        made = [table.rows(self._scratch.db, matters, real=False) for table in self._model.tables]
+        with reading(self._at_hand.engine) as db:
+            found = [table.rows(db, matters, real=True) for table in self._model.tables]
+        wrong = sorted(set().union(*(repair.matters for repair in self._repairs(made, found))))
+        if wrong:
+            self._look()
         for start in range(0, len(wrong), _MENDED):
             self._mend_some(wrong[start : start + _MENDED], waiting, until)
         self.findings.matters += len(matters)
@@ -218,9 +224,7 @@ class Rebuild:
             found = [table.rows(db, matters, real=True, lock=True) for table in self._model.tables]
             # Only now, so that what commands have told before those rows were locked is seen; and what is on its way
             # before the trace, so that nothing slips through between the two.
-            for source in self._beyond.kinds:
-                with self._connected(source, db) as there:
-                    self._beyond.look(source, there)
+            self._look(db)
             late = self._beyond.about(matters)
             with self._connected(self._history.owner, db) as keeper:
                 stored = self._history.of(keeper, matters, self._types, until)
@@ -231,11 +235,8 @@ class Rebuild:
             self.findings.events += self._scratch.apply(
                 sorted(counted, key=lambda one: (one.stream, one.stream_version))
             )
-            repairs = [
-                repair
-                for table, rows in zip(self._model.tables, found, strict=True)
-                if (repair := compare(table, table.rows(self._scratch.db, matters, real=False), rows))
-            ]
+            made = [table.rows(self._scratch.db, matters, real=False) for table in self._model.tables]
+            repairs = self._repairs(made, found)
             wrong = set().union(*(repair.matters for repair in repairs))
             if self._mend:
                 for repair in repairs:
@@ -248,11 +249,15 @@ class Rebuild:
             if self._mend:
                 work.commit()
 
-    def _differences(self, db: Connection, matters: Sequence[str]) -> list[Repair]:
-        return [
-            compare(table, table.rows(self._scratch.db, matters, real=False), table.rows(db, matters, real=True))
-            for table in self._model.tables
-        ]
+    def _repairs(self, made: Sequence[Mapping[Key, Values]], found: Sequence[Mapping[Key, Values]]) -> list[Repair]:
+        tables = zip(self._model.tables, made, found, strict=True)
+        return [repair for table, should, there in tables if (repair := compare(table, should, there))]
+
+    def _look(self, own: Connection | None = None) -> None:
+        """See what was told since; first without, then with the service held up, so that it is held up shortly."""
+        for source in self._beyond.kinds:
+            with self._connected(source, own) as there:
+                self._beyond.look(source, there)
 
     def _sorted(self, db: Connection, past: Sequence[Past]) -> tuple[list[Past], list[Past]]:
         """Events that count for the service as it stands, and those that it has yet to handle.
@@ -280,9 +285,11 @@ class Rebuild:
         with reading(self._at_hand.engine) as db, self._connected(self._history.owner, db) as keeper:
             yield db, keeper
 
-    def _connected(self, service: str, own: Connection) -> Any:
-        """A service's database; of the rebuilt service the connection that is open already."""
-        return nullcontext(own) if service == self._service else reading(self._databases.engines[service])
+    def _connected(self, service: str, own: Connection | None = None) -> Any:
+        """A service's database; of the rebuilt service the connection that is open already, if any."""
+        if service != self._service:
+            return reading(self._databases.engines[service])
+        return reading(self._at_hand.engine) if own is None else nullcontext(own)
 
 
 def _hold_up(db: Connection) -> None:

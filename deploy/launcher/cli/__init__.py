@@ -27,6 +27,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "docs": ("docs", "Write the generated documents, or check that they are up to date 生成文档"),
     "doctor": ("doctor", "Look for what is wrong with this installation 体检"),
     "import-demands": ("import_demands", "Import demands from a CSV file into a running suite 批量导入诉求"),
+    "interventions": ("interventions", "List what operators did to the flow of events by hand 人工干预记录"),
     "jurisdiction": ("jurisdiction", "Check or show a jurisdiction pack 辖区配置包"),
     "migrate": ("migrate", "Bring the databases up to date 数据库迁移"),
     "plugins": ("plugins", "List plugins and what became of them 插件"),
