@@ -31,7 +31,8 @@ from shared.ledger.migrate import pending
 from shared.plugins import GROUPS, PluginSettings, load
 from shared.runtime.settings import Settings
 from shared.runtime.setup import clock_of
-from shared.wire.connection import BrokerAway, close, connect
+from shared.wire import drift, inspection
+from shared.wire.connection import BrokerAway
 
 #: Age of the oldest unpublished event from which somebody should look.
 _OUTBOX_OLD = timedelta(minutes=1)
@@ -92,7 +93,7 @@ def _examine(data_dir: Path | None) -> Iterator[Finding]:
         yield _calendar(pack, clock)
     for name in SERVICES:
         yield from _database(name, settings, clock)
-    yield _broker(settings)
+    yield from _broker(settings)
     yield from _plugins(PluginSettings(data_dir=settings.data_dir, smtp_url=settings.smtp_url))
 
 
@@ -174,16 +175,21 @@ def _database(name: str, settings: Settings, clock: Clock) -> Iterator[Finding]:
         yield Finding(level="warn", about=f"{name} quarantine 隔离区", what=f"{held} message(s)", remedy=remedy)
 
 
-def _broker(settings: Settings) -> Finding:
+def _broker(settings: Settings) -> Iterator[Finding]:
     about = "broker 消息服务器"
     if settings.broker_url is None:
-        return Finding(level="ok", about=about, what="none: embedded mode")
+        yield Finding(level="ok", about=about, what="none: embedded mode")
+        return
     try:
-        connection = connect(settings.broker_url, "gridwhistle doctor")
+        found = drift.faults(inspection.inspect(settings.broker_url, settings.broker_management_url))
     except (BrokerAway, Misconfigured) as error:
-        return Finding(level="fail", about=about, what=str(error), remedy="Start RabbitMQ, or correct its address.")
-    close(connection)
-    return Finding(level="ok", about=about, what="answers")
+        yield Finding(level="fail", about=about, what=str(error), remedy="Start RabbitMQ, or correct its address.")
+        return
+    for one in found:
+        what = f"{drift.TITLES[one.code]}: {one.where} {one.what}"
+        yield Finding(level="fail", about=about, what=what, remedy=one.remedy)
+    if not found:
+        yield Finding(level="ok", about=about, what="answers, as declared")
 
 
 def _plugins(settings: PluginSettings) -> Iterator[Finding]:
