@@ -77,6 +77,7 @@ def _relay(name: str, settings: Settings, port: int) -> int:
     from prometheus_client import start_http_server  # noqa: PLC0415 -- only a relay needs these
 
     from shared.kernel.ids import RandomIds  # noqa: PLC0415
+    from shared.ledger import deadline  # noqa: PLC0415
     from shared.ledger.engines import open_engine  # noqa: PLC0415
     from shared.runtime.preparation import prepare  # noqa: PLC0415
     from shared.runtime.setup import clock_of  # noqa: PLC0415
@@ -91,13 +92,19 @@ def _relay(name: str, settings: Settings, port: int) -> int:
     stop = _stop_at_signal()
     metrics = RelayMetrics(name)
     start_http_server(port, addr=settings.host, registry=metrics.registry)
-    engine = open_engine(settings.database_for(name), pool_size=2)
+    deadline.keep()
+    engine = open_engine(settings.database_for(name), pool_size=2, answer_within_s=settings.database_deadline)
     relay = Relay(
         name,
         engine=engine,
         clock=clock_of(settings),
         holder=f"relay:{os.uname().nodename}:{os.getpid()}:{RandomIds().new()}",
-        connect=lambda: Publisher(broker_url, f"gridwhistle relay of {name}"),
+        connect=lambda: Publisher(
+            broker_url,
+            f"gridwhistle relay of {name}",
+            deadline_s=settings.confirm_deadline,
+            heartbeat_s=settings.broker_heartbeat,
+        ),
         metrics=metrics,
     )
     if prepare(engine, services.definition(name), broker_url, stop):

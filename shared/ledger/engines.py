@@ -2,7 +2,7 @@
 
 SQLite: WAL, synchronous=FULL, BEGIN IMMEDIATE for writers, and one process-wide lock around write transactions, so that
 green threads queue in Python instead of freezing the process in C (research A.7). PostgreSQL: psycopg2, which
-eventlet's patcher makes yield; `statement_timeout` bounds what a stuck query may cost. A database error's text names no
+eventlet's patcher makes yield; every wait for it ends (shared.ledger.deadline). A database error's text names no
 parameters on either: they are residents' words and sealed contact data, and errors end in logs and in the quarantine.
 """
 
@@ -19,10 +19,14 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 
+from shared.ledger import deadline
+
 #: Seconds SQLite waits for another process's write lock.
 _BUSY_TIMEOUT_S = 10
-#: Milliseconds after which PostgreSQL gives a statement up.
-_STATEMENT_TIMEOUT_MS = 60_000
+#: Seconds after which PostgreSQL gives a statement up; somewhat later we hang up (shared.ledger.deadline).
+ANSWER_WITHIN_S = 30.0
+#: Milliseconds that what we sent may stay unacknowledged by the other machine, before the link counts as broken.
+_UNACKNOWLEDGED_MS = 20_000
 #: Milliseconds after which PostgreSQL ends the session of a process that stopped in the middle of a transaction
 #: (SIGSTOP, a machine that froze): its locks would keep its successors waiting for as long as it is stopped.
 IDLE_MS = 5_000
@@ -31,7 +35,7 @@ _WRITING = "gridwhistle_writing"
 _locks: dict[str, threading.RLock] = {}
 
 
-def open_engine(url: str, *, pool_size: int = 10) -> Engine:
+def open_engine(url: str, *, pool_size: int = 10, answer_within_s: float = ANSWER_WITHIN_S) -> Engine:
     """An engine for one service's database; creates the folder of a SQLite file. Connects lazily."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
@@ -45,15 +49,17 @@ def open_engine(url: str, *, pool_size: int = 10) -> Engine:
         pool_pre_ping=False,
         pool_use_lifo=True,
         connect_args={
-            "connect_timeout": 5,
+            "connect_timeout": int(deadline.CONNECT_S),
             "application_name": "gridwhistle",
+            "connection_factory": deadline.connection_class(answer_within_s + deadline.GRACE_S),
             "options": (
-                f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} -c timezone=UTC"
+                f"-c statement_timeout={int(answer_within_s * 1000)} -c timezone=UTC"
                 f" -c idle_in_transaction_session_timeout={IDLE_MS}"
             ),
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 3,
+            "tcp_user_timeout": _UNACKNOWLEDGED_MS,
         },
     )
 

@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 #: Tries at a command whose transaction met a lock or a lost connection, before the caller is told to come back.
 _TRIES = 4
+#: Seconds after which there is no other try: whoever asks waits.
+_PATIENCE_S = 10.0
 #: Seconds before the second try; doubles each time.
 _FIRST_PAUSE_S = 0.05
 #: Tries to find out whether a commit took place whose answer was lost: some six seconds, a restart's time.
@@ -145,7 +147,7 @@ class Application:
         raise Forbidden(message, code="not-permitted", remedy="Ask someone whose role allows it.")
 
     def _persistently(self, asked: Command, loaded: Any, content: Any, actor: Actor, **how: Any) -> Reply:
-        pause = _FIRST_PAUSE_S
+        pause, began = _FIRST_PAUSE_S, time.monotonic()
         for attempt in range(1, _TRIES + 1):
             try:
                 return self._once(asked, loaded, content, actor, **how)
@@ -157,9 +159,10 @@ class Application:
                 # A unique key that a concurrent twin took first looks like an IntegrityError once; the second try
                 # finds it.
                 passing = is_transient(error) or isinstance(error, IntegrityError)
-                if not passing or (attempt == _TRIES and not is_transient(error)):
+                last = attempt == _TRIES or time.monotonic() - began > _PATIENCE_S
+                if not passing or (last and not is_transient(error)):
                     raise
-                if attempt == _TRIES:
+                if last:
                     raise self._away(error) from error
             # A request waits here for a lock or a reconnection; under eventlet this yields.
             time.sleep(pause)  # noqa: TID251

@@ -8,6 +8,7 @@ The relay, the supervisor and the CLI never import it.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import warnings
@@ -25,3 +26,26 @@ if loaded := [name for name in _TOO_EARLY if name in sys.modules]:
     raise ImportError(message)
 
 eventlet.monkey_patch()
+
+from eventlet import hubs  # noqa: E402 -- after the patch, as everything
+
+from shared.ledger import deadline  # noqa: E402
+
+
+class _Late(Exception):
+    """Raised in a green thread whose wait is over; never leaves this module."""
+
+
+def _waits(descriptor: int, writing: bool, seconds: float) -> bool:  # noqa: FBT001 -- as deadline.Waits
+    try:
+        hubs.trampoline(
+            descriptor, read=not writing, write=writing, timeout=None if seconds == math.inf else seconds,
+            timeout_exc=_Late,
+        )  # fmt: skip
+    except _Late:
+        return False
+    return True
+
+
+# In place of eventlet's own callback, which waits for ever.
+deadline.keep(_waits)

@@ -31,6 +31,7 @@ def serve(service_class: type[Any], definition: ServiceDefinition, settings: Set
         gatekeeper=gatekeeper_of(settings, application.at_hand.clock),
         health=Health(application=application),
         broker_url=settings.broker_url,
+        heartbeat_s=settings.broker_heartbeat,
     )
     told = containers.listen_for_signals()
     container = containers.container_of(service_class, running, settings, port=port)

@@ -20,7 +20,7 @@ from nameko.extensions import ProviderCollector, SharedExtension
 
 from shared.runtime.health import STARTING
 from shared.runtime.running import RunningService
-from shared.wire.connection import BROKER_ERRORS, HEARTBEAT_S, sanitized
+from shared.wire.connection import BROKER_ERRORS, limit_waits, sanitized
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class RawQueueConsumer(SharedExtension, ProviderCollector, ConsumerMixin):
     @property
     def connection(self) -> Connection:
         """How ConsumerMixin connects."""
-        return Connection(self.running.broker_url, heartbeat=HEARTBEAT_S, connect_timeout=5)  # type: ignore[no-untyped-call]
+        return Connection(self.running.broker_url, heartbeat=self.running.heartbeat_s, connect_timeout=5)  # type: ignore[no-untyped-call]
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -102,6 +102,7 @@ class RawQueueConsumer(SharedExtension, ProviderCollector, ConsumerMixin):
             connection.ensure_connection(
                 self.on_connection_error, None, interval_start=first, interval_step=step, interval_max=longest
             )
+            limit_waits(connection.connection)
             yield connection
 
     @contextmanager

@@ -24,6 +24,7 @@ from shared.runtime.health import Health
 from shared.runtime.logs import correlating
 from shared.runtime.patience import hold
 from shared.runtime.preparation import prepare
+from shared.wire.connection import HEARTBEAT_S
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,8 @@ class RunningService:
     gatekeeper: Gatekeeper
     health: Health
     broker_url: str
+    #: Seconds between two signs of life on the connection to the broker.
+    heartbeat_s: int = HEARTBEAT_S
     #: Set once, when the process is told to stop.
     stopping: Event = field(default_factory=Event)
     #: Set when database and topology are ready and messages may be taken.

@@ -57,6 +57,12 @@ class Settings:
     log_level: str = "INFO"
     #: Workers (green threads) per service process; also the prefetch.
     workers: int = 10
+    #: Seconds a service waits for its database to answer one statement; then it takes the connection for lost.
+    database_deadline: float = 30.0
+    #: Seconds a relay waits for the broker to confirm an event; then it connects anew and sends it again.
+    confirm_deadline: float = 30.0
+    #: Seconds between two signs of life on a connection to the broker; after two without any it counts as lost.
+    broker_heartbeat: int = 20
     #: Seconds between two scans for due work.
     due_interval: float = 5.0
     #: Days for which published events stay in the outbox: as far back as `gridwhistle replay` reaches.

@@ -46,7 +46,11 @@ def application_of(
     """Wire one service. Raises Misconfigured or jurisdiction.InvalidPack; does not yet connect to the database."""
     at_hand = Surroundings(
         service=definition.name,
-        engine=open_engine(settings.database_for(definition.name), pool_size=settings.workers),
+        engine=open_engine(
+            settings.database_for(definition.name),
+            pool_size=settings.workers,
+            answer_within_s=settings.database_deadline,
+        ),
         clock=clock or clock_of(settings),
         ids=ids or RandomIds(),
         jurisdiction=jurisdiction or packs.load(Path(settings.jurisdiction)),

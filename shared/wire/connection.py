@@ -21,8 +21,8 @@ from shared.kernel.errors import Misconfigured
 CONNECT_TIMEOUT_S = 5
 #: Seconds after which a silent peer counts as gone (two missed beats).
 HEARTBEAT_S = 20
-#: Seconds a write may block before the link counts as dead.
-WRITE_TIMEOUT_S = 30
+#: Seconds a write may block, or an answer may take, before the link counts as dead.
+WRITE_TIMEOUT_S = ANSWER_WITHIN_S = 30
 _SCHEMES = ("amqp", "amqps", "pyamqp")
 
 #: What py-amqp raises when the broker or the link is gone, or the broker closed the channel.
@@ -40,6 +40,7 @@ def connect(
     url: str,
     name: str,
     *,
+    heartbeat_s: int = HEARTBEAT_S,
     on_blocked: Callable[[str], Any] | None = None,
     on_unblocked: Callable[[], Any] | None = None,
 ) -> Any:
@@ -55,13 +56,14 @@ def connect(
         ssl={"context": {"check_hostname": True}, "server_hostname": host} if tls else False,
         connect_timeout=CONNECT_TIMEOUT_S,
         write_timeout=WRITE_TIMEOUT_S,
-        heartbeat=HEARTBEAT_S,
+        heartbeat=heartbeat_s,
         client_properties={"connection_name": name, "product": "gridwhistle"},
         on_blocked=on_blocked,
         on_unblocked=on_unblocked,
     )
     try:
         connection.connect()
+        limit_waits(connection)
     except (AccessRefused, NotAllowed) as error:
         message = f"the broker at {sanitized(url)} refuses us: {error}; check user, password and virtual host"
         raise BrokerAway(message) from error
@@ -69,6 +71,14 @@ def connect(
         message = f"the broker at {sanitized(url)} does not answer: {error}"
         raise BrokerAway(message) from error
     return connection
+
+
+def limit_waits(connection: Any) -> None:
+    """Let no wait for an answer, such as that to an opened channel, last for ever: py-amqp's own would.
+
+    Waits with a time-out of their own (`drain_events`) keep it. Raises OSError when the link is broken.
+    """
+    connection.sock.settimeout(ANSWER_WITHIN_S)
 
 
 def drop(connection: Any) -> None:

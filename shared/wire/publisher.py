@@ -18,7 +18,7 @@ import amqp
 from amqp.exceptions import UnexpectedFrame
 
 from shared.wire import connection as connections
-from shared.wire.connection import BROKER_ERRORS, NOTHING_CAME, BrokerAway
+from shared.wire.connection import BROKER_ERRORS, HEARTBEAT_S, NOTHING_CAME, BrokerAway
 
 #: Seconds the broker may take to answer for one message; a quorum with a slow disk needs a few.
 CONFIRM_DEADLINE_S = 30.0
@@ -67,6 +67,7 @@ class Publisher:
         name: str,
         *,
         deadline_s: float = CONFIRM_DEADLINE_S,
+        heartbeat_s: int = HEARTBEAT_S,
         monotonic: Callable[[], float] = time.monotonic,
         connect: Callable[..., Any] = connections.connect,
     ) -> None:
@@ -80,7 +81,9 @@ class Publisher:
         self._returns: dict[str, str] = {}
         self._answers = Answers()
         self._next_tag = 1
-        self._connection = connect(url, name, on_blocked=self._on_blocked, on_unblocked=self._on_unblocked)
+        self._connection = connect(
+            url, name, heartbeat_s=heartbeat_s, on_blocked=self._on_blocked, on_unblocked=self._on_unblocked
+        )
         try:
             self._channel = self._connection.channel()
             self._channel.confirm_select()

@@ -188,6 +188,12 @@ class Relay:
             self._metrics.connected(connected=False)
             self._settle(rows, publisher.take_answers())
             raise
+        except DBAPIError:
+            # Answers are due that the next round could not place: another relay may lead by then.
+            self._publisher = None
+            self._metrics.connected(connected=False)
+            publisher.close()
+            raise
         answers = publisher.take_answers()
         self._settle(rows, answers)
         if not answers.confirmed and (answers.refused or answers.returned):
@@ -208,6 +214,7 @@ class Relay:
                 if self._monotonic() >= leave_at:
                     return
             self._lead()
+            self._count()
 
     def _settle(self, rows: Sequence[Pending], answers: Answers) -> None:
         """Mark what was confirmed, in one transaction with the proof that we still lead; let refused streams rest."""

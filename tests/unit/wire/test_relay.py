@@ -8,15 +8,17 @@ from threading import Event
 import pytest
 from prometheus_client import generate_latest
 from sqlalchemy import insert, select, update
+from sqlalchemy.exc import OperationalError
 
 from shared.contracts.intake import MatterOpened
 from shared.kernel.clock import ManualClock, parse_instant
 from shared.ledger import lease, tables
 from shared.ledger.engines import open_engine, writing
+from shared.ledger.errors import Transient
 from shared.wire.connection import BrokerAway
 from shared.wire.metrics import RelayMetrics
 from shared.wire.publisher import Answers
-from shared.wire.relay import POLL_S, RENEW_EVERY_S, WINDOW, Relay
+from shared.wire.relay import COUNT_EVERY_S, POLL_S, RENEW_EVERY_S, WINDOW, Relay
 
 NOW = parse_instant("2026-11-22T08:00:00Z")
 TYPE = "gridwhistle.intake.matter-opened.v1"
@@ -31,7 +33,11 @@ class Broker:
         self.refuse = set()
         self.return_ = set()
         self.away_after = None
+        self.silent = False
         self.connections = 0
+
+    def waited(self):
+        """Called whenever somebody waits for answers."""
 
     def connect(self):
         self.connections += 1
@@ -57,7 +63,8 @@ class Link:
         self._flying.append(message.message_id)
 
     def wait(self, seconds):
-        for message_id in list(self._flying):
+        self._broker.waited()
+        for message_id in [] if self._broker.silent else list(self._flying):
             if self._broker.away_after is not None:
                 if self._broker.away_after == 0:
                     self._flying.clear()
@@ -278,3 +285,51 @@ def test_backlog_and_age_are_measured_even_without_the_lease(engine, broker, clo
     text = generate_latest(second.metrics.registry).decode()
     assert 'gridwhistle_outbox_pending{service="intake"} 2.0' in text
     assert 'gridwhistle_outbox_oldest_age_seconds{service="intake"} 5.0' in text
+
+
+def _away(*_arguments):
+    raise OperationalError("SELECT 1", {}, Exception("gone"))
+
+
+def test_answers_that_come_after_the_database_went_away_are_about_nobody(
+    engine, broker, clock, seconds, relay, monkeypatch
+):
+    """In flight when the lease could not be renewed; by the time they are answered another relay has led."""
+    _emit(engine, "a", "b")
+    broker.silent = True
+
+    def database_goes():
+        seconds.now += RENEW_EVERY_S
+        monkeypatch.setattr(lease, "take", _away)
+
+    broker.waited = database_goes
+    with pytest.raises(Transient):
+        relay.run_once(Event())
+    monkeypatch.undo()
+    broker.waited, broker.silent = (lambda: None), False
+    with writing(engine) as db:
+        db.execute(update(tables.outbox).values(published_at=NOW))
+        db.commit()
+    _emit(engine, "c")
+    relay.run_once(Event())
+    assert _unpublished(engine) == set()
+    assert broker.connections == 2
+
+
+def test_while_publishers_are_held_back_the_backlog_is_counted_on(engine, broker, clock, seconds, relay):
+    _emit(engine, "a")
+    broker.silent = True
+
+    def time_passes():
+        seconds.now += COUNT_EVERY_S
+        clock.advance(timedelta(seconds=COUNT_EVERY_S))
+        if seconds.now < 1_000 + 4 * COUNT_EVERY_S:
+            _emit(engine, "more")
+        else:
+            broker.silent = False
+
+    broker.waited = time_passes
+    relay.run_once(Event())
+    text = generate_latest(relay.metrics.registry).decode()
+    assert 'gridwhistle_outbox_pending{service="intake"} 4.0' in text
+    assert f'gridwhistle_outbox_oldest_age_seconds{{service="intake"}} {4 * COUNT_EVERY_S}' in text
