@@ -6,6 +6,7 @@ Changes nothing. `--export` writes the trace for somebody who checks it with the
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import click
@@ -15,8 +16,16 @@ from deploy.launcher.choosing import application_at_hand, data_dir_option, setti
 from services.oversight import tables
 from services.oversight.domain.chain import VerifyResult
 from services.oversight.repository import trace
-from shared.kernel.errors import Refusal
+from shared.kernel.errors import Invalid, Refusal
 from shared.ledger.engines import reading
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+class BeyondEnd(Invalid):
+    """The trace is not that long. Give a position that it has."""
+
+    code = "beyond-the-end"
 
 
 class CannotWrite(Refusal):
@@ -25,12 +34,22 @@ class CannotWrite(Refusal):
     code = "cannot-write"
 
 
+def _a_hash(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """A typing error must not look like a rewritten trace."""
+    if value is None or _HASH.fullmatch(value.strip().lower()):
+        return None if value is None else value.strip().lower()
+    message = f"{value!r} is no hash of the trace: 64 signs 0-9 and a-f, as verify-trace prints it"
+    raise click.BadParameter(message)
+
+
 @click.command("verify-trace")
 @click.option(
     "--from", "start", type=click.IntRange(min=0), default=0, metavar="POSITION",
     help="Take the row at this position as good (checked earlier) and start behind it.",
 )  # fmt: skip
-@click.option("--head", metavar="HASH", help="The chain must end in, or go through, this hash that was noted earlier.")
+@click.option(
+    "--head", metavar="HASH", callback=_a_hash, help="The chain must end in, or go through, this hash noted earlier."
+)
 @click.option(
     "--export", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
     help="Also write the trace as JSON lines; it holds residents' words.",
@@ -41,6 +60,7 @@ def command(*, start: int, head: str | None, export: Path | None, data_dir: Path
     """Verify the hash chain of the trace; exit 1 when a row was changed 校验留痕链."""
     oversight = application_at_hand("oversight", settings_at_hand(data_dir))
     with reading(oversight.at_hand.engine) as db:
+        _check_start(trace.head(db).position, start)
         result = trace.verify(db, start)
         known = head is None or _has_hash(db, head)
     if export is not None:
@@ -57,6 +77,12 @@ def command(*, start: int, head: str | None, export: Path | None, data_dir: Path
     else:
         click.echo(f"ok 校验通过: {result.rows} rows, head {result.head.position} {result.head.hash}")
     return 0 if good else 1
+
+
+def _check_start(last: int, start: int) -> None:
+    if start > last:
+        fault = f"The trace has {last} rows; {start} lies beyond them."
+        raise BeyondEnd(fault, fields={"--from": [fault]}, remedy="Give a position up to the last one.")
 
 
 def _content(result: VerifyResult, *, head_found: bool) -> dict[str, object]:

@@ -134,6 +134,11 @@ def test_a_trace_that_was_rewritten_since_its_head_was_noted_fails(installation)
     assert "rewritten" in result.stderr
 
 
+def test_a_mistyped_head_or_start_accuses_nobody(installation):
+    assert run("verify-trace", "--data-dir", installation, "--head", "abc").exception.exit_code == 2
+    assert refused("verify-trace", "--data-dir", installation, "--from", "999999").code == "beyond-the-end"
+
+
 def test_the_trace_can_be_exported(installation, tmp_path):
     out = tmp_path / "trace.jsonl"
     assert run("verify-trace", "--data-dir", installation, "--export", out).return_value == 0
