@@ -128,6 +128,11 @@ clocks = Table(
         "ix_clocks_next_step", "next_step_at",
         sqlite_where=text("next_step_at IS NOT NULL"), postgresql_where=text("next_step_at IS NOT NULL"),
     ),
+    #: For the gauge of open clocks: of all clocks there ever were, those that have not stopped.
+    Index(
+        "ix_clocks_open", "matter_id",
+        sqlite_where=text("status <> 'stopped'"), postgresql_where=text("status <> 'stopped'"),
+    ),
 )  # fmt: skip
 
 #: Steps that clocks have done: the key is why none is done twice.

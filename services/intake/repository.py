@@ -166,13 +166,18 @@ def milestones_of(db: Connection, matter_id: str) -> Sequence[Row[Any]]:
 
 def unlocated(db: Connection, after: int, limit: int) -> Sequence[Row[Any]]:
     """The street's unlocated list, oldest first, with the first demand's words."""
+    # The first demand of each matter shown, by index; grouping would read all demands there ever were.
     first = (
-        select(demands.c.matter_id, func.min(demands.c.serial).label("serial")).group_by(demands.c.matter_id).subquery()
+        select(func.min(demands.c.serial))
+        .where(demands.c.matter_id == matters.c.matter_id)
+        .correlate(matters)
+        .scalar_subquery()
     )
+    # Another name for the same table, so that the subquery's own is not taken for it.
+    told = demands.alias("told")
     return db.execute(
-        select(matters, demands.c.text, demands.c.place)
-        .join(first, first.c.matter_id == matters.c.matter_id)
-        .join(demands, demands.c.serial == first.c.serial)
+        select(matters, told.c.text, told.c.place)
+        .select_from(matters.join(told, told.c.serial == first))
         .where(matters.c.unit.is_(None), matters.c.serial > after)
         .where(or_(*[matters.c.standing == standing.value for standing in OPEN]))
         .order_by(matters.c.serial)

@@ -1,13 +1,14 @@
-"""The ledger of release 0.2.0: interventions, and indexes for purging.
+"""The ledger of release 0.2.0: interventions, and indexes for purging; and an index for the gauge of open clocks.
 
 Frozen: later changes are later revisions. Expand-only: release 0.1.0 runs on it.
 """
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from alembic import op
 
-from shared.ledger.revisions import create_ledger_0002
+from shared.ledger.revisions import create_index_live, create_ledger_0002
 
 revision = "dispatch_0002"
 down_revision = "dispatch_0001"
@@ -17,4 +18,6 @@ depends_on = None
 
 def upgrade() -> None:
     """Create the table and the indexes."""
+    open_ = sa.text("status <> 'stopped'")
+    create_index_live(op, "ix_clocks_open", "clocks", ["matter_id"], sqlite_where=open_, postgresql_where=open_)
     create_ledger_0002(op)
