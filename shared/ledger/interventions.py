@@ -22,6 +22,8 @@ from shared.ledger.unit_of_work import Surroundings, UnitOfWork, unit_of_work
 
 log = logging.getLogger(__name__)
 
+#: What there is.
+KINDS = ("release", "discard", "replay", "rebuild", "recover")
 #: Longest reason, characters.
 REASON_LIMIT = 500
 #: How a long one stands, in its detail's `state`.
@@ -68,9 +70,9 @@ def listed(db: Connection, *, kind: str | None = None, limit: int = 100) -> Sequ
 
 
 def counts(db: Connection) -> dict[str, int]:
-    """How many there are of each kind."""
+    """How many there are of each kind, also of those of which there is none."""
     query = select(interventions.c.kind, func.count().label("number")).group_by(interventions.c.kind)
-    return {row.kind: row.number for row in db.execute(query)}
+    return dict.fromkeys(KINDS, 0) | {row.kind: row.number for row in db.execute(query)}
 
 
 def discarded(db: Connection) -> set[str]:

@@ -21,6 +21,8 @@ from shared.ledger.unit_of_work import Surroundings, UnitOfWork
 
 Values = dict[str, Any]
 Key = tuple[Any, ...]
+#: Events after which what handlers put off is done: about as many as a service takes in one transaction.
+_TOGETHER = 200
 #: Label under which a row says that something refers to it.
 _STAYS = "_stays"
 
@@ -109,7 +111,7 @@ class Scratch:
         self._metadata = model.tables[0].table.metadata
         self._metadata.create_all(engine)
         self.db = engine.connect()
-        self._work = UnitOfWork(db=self.db, at_hand=at_hand)
+        self._work = UnitOfWork(db=self.db, at_hand=at_hand, put_off={})
         #: Ids of the messages that have had their effect here.
         self.applied: set[str] = set()
 
@@ -138,6 +140,9 @@ class Scratch:
             with self._work.caused_by(envelope):
                 project(envelope.payload(), self._work)
             number += 1
+            if number % _TOGETHER == 0:
+                self._work.flush()
+        self._work.flush()
         if self._work.events:
             message = f"a projection emitted {self._work.events}"
             raise ValueError(message)

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from werkzeug import Response
 
-from shared.ledger import outbox, parking, quarantine
+from shared.ledger import interventions, outbox, parking, quarantine
 from shared.ledger.engines import reading
 from shared.ledger.unit_of_work import look_only
 from shared.runtime.application import Application
@@ -72,6 +72,8 @@ class Health:
             metrics.outbox_age.labels(name).set(max(0.0, age))
             metrics.parked.labels(name).set(parking.backlog(work.db)[0])
             metrics.quarantined.labels(name).set(quarantine.held_count(work.db))
+            for kind, number in interventions.counts(work.db).items():
+                metrics.interventions.labels(name, kind).set(number)
             if application.definition.refresh is not None:
                 application.definition.refresh(work, metrics)
         metrics.gauge("database_up", "1 while the database answers").labels(name).set(1)

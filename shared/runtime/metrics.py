@@ -64,6 +64,9 @@ class ServiceMetrics:
         self.outbox_age = self.gauge("outbox_oldest_age_seconds", "Age of the oldest unpublished event")
         self.parked = self.gauge("parked", "Events waiting for their predecessor")
         self.quarantined = self.gauge("quarantined", "Messages waiting for an operator's decision")
+        self.interventions = self.gauge(
+            "interventions", "What operators ever did to the flow of events by hand", ("kind",)
+        )
         for subscription in topology.subscriptions_of(service):
             for row in events.all_types():
                 if row.owner == subscription.source and subscription.hears(row.stream):

@@ -52,12 +52,13 @@ def suite(full_suite):
 
 
 def live(suite, name, matters):
-    producer = Producer(
-        suite, Book(suite.folder / f"book-{name}.jsonl"), matters=matters, clients=CLIENTS, seed=len(name)
-    )
+    """Whole lives by eight clients, over HTTP."""
+    book = Book(suite.folder / f"book-{name}.jsonl")
+    producer = Producer(suite, book, matters=matters, clients=CLIENTS, seed=len(name))
     producer.start()
     producer.join(240)
-    assert producer.book.stalled == []
+    book.close()
+    assert book.stalled == []
 
 
 @pytest.fixture
