@@ -1,6 +1,6 @@
 """oversight's own tables: the trace, what is projected from it, and what oversight itself decides.
 
-Everything but `trace`, `trace_head` and `reports` can be rebuilt from the trace (repository/rebuild.py). Events of
+Everything but `trace`, `trace_head` and `reports` can be rebuilt from the trace (read_model.py). Events of
 different streams arrive in any order, so a projected row may be born half-filled: those columns are nullable.
 """
 

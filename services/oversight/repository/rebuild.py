@@ -1,6 +1,7 @@
-"""The read tables, made anew from the trace: after a lost table, a mended projection or a doubt.
+"""The read tables made from scratch, in the trace's order, one event after the other: what every other way must equal.
 
-Run it while oversight stands still and its outbox is empty: its own events count only once they are in the trace.
+For a database that stands still, such as a judge's own copy: its own events count only once they are in the trace. A
+running installation is compared and mended by `gridwhistle rebuild` (shared.ledger.rebuild), matter by matter.
 """
 
 from __future__ import annotations
