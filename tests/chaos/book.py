@@ -91,7 +91,8 @@ class Book:
         line = json.dumps(asdict(entry), ensure_ascii=False, default=str)
         with self._lock:
             self.entries.append(entry)
-            self._file.write(line + "\n")
+            if not self._file.closed:  # a life that a broken-off run left behind
+                self._file.write(line + "\n")
         return entry
 
     def stall(self, what: str) -> None:
@@ -112,4 +113,5 @@ class Book:
 
     def close(self):
         """Write everything down."""
-        self._file.close()
+        with self._lock:
+            self._file.close()

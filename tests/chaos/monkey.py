@@ -177,4 +177,6 @@ def _family(fault):
     module = fault.strike.__module__.rsplit(".", 1)[-1]
     if module == "processes":
         return fault.kind
-    return module + fault.kind.startswith("database") * " of the database"
+    if module == "network":
+        return "network to the database" if fault.kind.startswith("database") else "network to the broker"
+    return module
