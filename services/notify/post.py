@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from services.notify.domain import BACK_OFF, Result, State, Verdict
 from services.notify.tables import addressees, attempts, contact_access, matters, messages, news
+from shared.ledger.bulk import Changing, Inserting, updating
 
 
 def due(db: Connection, now: datetime, limit: int) -> Sequence[Row[Any]]:
@@ -36,22 +37,24 @@ def next_due(db: Connection) -> datetime | None:
     return db.execute(query.order_by(messages.c.next_attempt_at).limit(1)).scalar_one_or_none()
 
 
-def claim(db: Connection, row: Row[Any], at: datetime, until: datetime) -> int:
-    """Claim a message and write down that an attempt begins; returns the attempt's number."""
-    number: int = row.attempts + 1
-    db.execute(
-        update(messages)
-        .where(messages.c.id == row.id)
-        .values(
-            state=State.SENDING,
-            attempts=number,
-            tries=messages.c.tries + 1,
-            next_attempt_at=until,
-            version=messages.c.version + 1,
-        )
-    )
-    db.execute(insert(attempts).values(message_id=row.id, number=number, started_at=at))
-    return number
+_CLAIM = Changing(
+    table=messages, key="id", columns=("attempts", "next_attempt_at"),
+    also=f"state = '{State.SENDING}', tries = messages.tries + 1, version = messages.version + 1",
+)  # fmt: skip
+_BEGIN = Inserting(table=attempts, columns=("message_id", "number", "started_at"))
+_OPENED = ("id", "demand_id", "message_id", "purpose", "actor", "at")
+_LOG_ACCESS = Inserting(table=contact_access, columns=_OPENED)
+
+
+def claim(db: Connection, rows: Sequence[Row[Any]], at: datetime, until: datetime) -> None:
+    """Claim locked messages, and write down that an attempt at each begins."""
+    _CLAIM.run(db, [(row.id, row.attempts + 1, until) for row in rows])
+    _BEGIN.run(db, [(row.id, row.attempts + 1, at) for row in rows])
+
+
+def log_accesses(db: Connection, opened: Iterable[Mapping[str, Any]]) -> None:
+    """Keep that contact data is about to be opened, for each letter."""
+    _LOG_ACCESS.run(db, [tuple(one[name] for name in _OPENED) for one in opened])
 
 
 def log_access(db: Connection, **values: Any) -> None:
@@ -59,21 +62,23 @@ def log_access(db: Connection, **values: Any) -> None:
     db.execute(insert(contact_access).values(**values))
 
 
-def particulars(db: Connection, row: Row[Any]) -> Row[Any]:
-    """What a message needs to be written: its addressee, its news and what is known of the matter."""
-    columns = [
+_PARTICULARS = (
+    select(
+        messages.c.id,
         addressees.c.number, addressees.c.matter_number, addressees.c.sealed, addressees.c.reachable,
         news.c.unit, news.c.reason, news.c.evaluation_id,
         matters.c.handled_by, matters.c.response_class, matters.c.due_at, matters.c.unit.label("lies_in"),
-    ]  # fmt: skip
-    query = (
-        select(*columns)
-        .select_from(addressees)
-        .join(news, (news.c.event_id == row.event_id) & (news.c.template == row.template))
-        .outerjoin(matters, matters.c.id == addressees.c.matter_id)
-        .where(addressees.c.demand_id == row.demand_id)
     )
-    return db.execute(query).one()
+    .join(addressees, addressees.c.demand_id == messages.c.demand_id)
+    .join(news, (news.c.event_id == messages.c.event_id) & (news.c.template == messages.c.template))
+    .outerjoin(matters, matters.c.id == addressees.c.matter_id)
+    .where(messages.c.id.in_(bindparam("ids", expanding=True)))
+)  # fmt: skip
+
+
+def particulars(db: Connection, rows: Sequence[Row[Any]]) -> dict[str, Any]:
+    """What messages need to be written, by id: addressee, news and what is known of the matter."""
+    return {row.id: row for row in db.execute(_PARTICULARS, {"ids": [row.id for row in rows]})} if rows else {}
 
 
 def take_up(db: Connection, message_id: str, *, demand_id: str, template: str, number: int, at: datetime) -> bool:
@@ -119,6 +124,36 @@ def finish(db: Connection, message_id: str, verdict: Verdict, *, attempt: int | 
         state=verdict.state, next_attempt_at=verdict.next_attempt_at, version=messages.c.version + 1, **values
     )
     return db.execute(changed.returning(messages)).one_or_none()
+
+
+_DELIVERED = Changing(
+    table=messages, key="id", columns=("channel", "provider_ref", "address", "finished_at"),
+    also=(
+        f"state = '{State.DELIVERED}', reason = NULL, next_attempt_at = NULL, version = messages.version + 1"
+    ),
+    where=f"messages.state <> '{State.DELIVERED}'",
+    returning=("id", "matter_id", "demand_id", "template", "attempts"),
+)  # fmt: skip
+_FINISHED = (
+    "message_id", "number", "started_at", "channel", "finished_at", "result", "detail", "provider_ref", "digest",
+)  # fmt: skip
+_FINISH = Inserting(
+    table=attempts, columns=_FINISHED,
+    conflict=f"ON CONFLICT (message_id, number) DO UPDATE SET {updating(_FINISHED[3:])}",
+)  # fmt: skip
+
+
+def finish_attempts(db: Connection, ended: Iterable[Mapping[str, Any]]) -> None:
+    """Complete attempts' rows."""
+    _FINISH.run(db, [tuple(one[name] for name in _FINISHED) for one in ended])
+
+
+def delivered(db: Connection, letters: Sequence[tuple[str, str, str | None, str | None]], at: datetime) -> list[Any]:
+    """Store that letters (id, channel, provider's reference, masked address) were delivered.
+
+    Returns the messages of which nobody had said so before: however late it is known, a delivery is a delivery.
+    """
+    return _DELIVERED.run(db, [(*letter, at) for letter in letters])
 
 
 def skip(db: Connection, message_id: str, reason: str, at: datetime) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
@@ -45,6 +46,7 @@ class Letter:
     #: Number of the attempt, and of the try in this round.
     attempt: int
     tries: int
+    begun_at: datetime
     #: Without the tracking code, which is sealed.
     facts: Facts
     #: Sealed contact data; still sealed.
@@ -67,32 +69,42 @@ class Sent:
 
 def claim(work: UnitOfWork, limit: int) -> Sequence[Letter]:
     """Take messages whose time has come. Every opening of contact data to follow is logged here, before it happens."""
-    letters = []
-    for row in post.due(work.db, work.now, limit):
-        if row.state == State.SENDING:
-            post.close_unknown(work.db, row.id, row.attempts, work.now)
-            if domain.after(Result.UNKNOWN, row.tries, work.now).state is State.FAILED:
-                lost = Sent(
-                    result=Result.UNKNOWN, channel=row.channel or "unknown", detail="no attempt was ever finished"
-                )
-                _settle(work, row.id, row.attempts, row.tries, lost)
-                continue
-        known = post.particulars(work.db, row)
-        if not known.reachable:
-            post.skip(work.db, row.id, Result.NO_ADDRESS, work.now)
-            continue
-        attempt = post.claim(work.db, row, work.now, work.now + domain.CLAIM)
-        post.log_access(
-            work.db, id=work.new_id(), demand_id=row.demand_id, message_id=row.id, purpose=PURPOSE,
-            actor=work.actor.id, at=work.now,
-        )  # fmt: skip
-        letters.append(
-            Letter(
-                message_id=row.id, demand_id=row.demand_id, template=row.template, attempt=attempt, tries=row.tries + 1,
-                sealed=known.sealed, facts=_facts(known, work.at_hand),
-            )
-        )  # fmt: skip
-    return letters
+    rows = post.due(work.db, work.now, limit)
+    known = post.particulars(work.db, rows)
+    claimed = [row for row in rows if _may_be_sent(row, known[row.id], work)]
+    post.claim(work.db, claimed, work.now, work.now + domain.CLAIM)
+    post.log_accesses(
+        work.db,
+        [
+            {
+                "id": work.new_id(), "demand_id": row.demand_id, "message_id": row.id, "purpose": PURPOSE,
+                "actor": work.actor.id, "at": work.now,
+            }
+            for row in claimed
+        ],
+    )  # fmt: skip
+    return [
+        Letter(
+            message_id=row.id, demand_id=row.demand_id, template=row.template, attempt=row.attempts + 1,
+            tries=row.tries + 1, begun_at=work.now, sealed=known[row.id].sealed,
+            facts=_facts(known[row.id], work.at_hand),
+        )
+        for row in claimed
+    ]  # fmt: skip
+
+
+def _may_be_sent(row: Row[Any], known: Row[Any], work: UnitOfWork) -> bool:
+    """Whether a due message gets another attempt; one that does not is ended here."""
+    if row.state == State.SENDING:
+        post.close_unknown(work.db, row.id, row.attempts, work.now)
+        if domain.after(Result.UNKNOWN, row.tries, work.now).state is State.FAILED:
+            lost = Sent(result=Result.UNKNOWN, channel=row.channel or "unknown", detail="no attempt was ever finished")
+            _settle(work, row.id, row.attempts, row.tries, lost)
+            return False
+    if not known.reachable:
+        post.skip(work.db, row.id, Result.NO_ADDRESS, work.now)
+        return False
+    return True
 
 
 def _facts(known: Row[Any], at_hand: Surroundings) -> Facts:
@@ -188,33 +200,55 @@ def _hand_over(at_hand: Surroundings, chosen: tuple[Plugin, str], filled: _Fille
     )
 
 
-def record(work: UnitOfWork, letter: Letter, sent: Sent) -> None:
-    """Write down what became of an attempt and what follows from it."""
-    post.finish_attempt(
-        work.db, letter.message_id, letter.attempt, channel=sent.channel, finished_at=work.now, result=sent.result,
-        detail=sent.detail, provider_ref=sent.provider_ref, digest=sent.digest,
+def record(work: UnitOfWork, done: Sequence[tuple[Letter, Sent]]) -> None:
+    """Write down what became of attempts and what follows from it."""
+    post.finish_attempts(
+        work.db,
+        [
+            {
+                "message_id": letter.message_id, "number": letter.attempt, "started_at": letter.begun_at,
+                "channel": sent.channel, "finished_at": work.now, "result": sent.result, "detail": sent.detail,
+                "provider_ref": sent.provider_ref, "digest": sent.digest,
+            }
+            for letter, sent in done
+        ],
     )  # fmt: skip
-    if sent.result is Result.NO_ADDRESS and sent.address is None:
-        post.mark_unreachable(work.db, letter.demand_id)
-    _settle(work, letter.message_id, letter.attempt, letter.tries, sent)
+    _record_delivered(work, [pair for pair in done if pair[1].result is Result.DELIVERED])
+    for letter, sent in done:
+        if sent.result is Result.NO_ADDRESS and sent.address is None:
+            post.mark_unreachable(work.db, letter.demand_id)
+        if sent.result is not Result.DELIVERED:
+            _settle(work, letter.message_id, letter.attempt, letter.tries, sent)
+
+
+def _record_delivered(work: UnitOfWork, done: Sequence[tuple[Letter, Sent]]) -> None:
+    letters = [(letter.message_id, sent.channel, sent.provider_ref, sent.address) for letter, sent in done]
+    told = {row.id: row for row in post.delivered(work.db, letters, work.now)}
+    for letter, sent in done:
+        row = told.get(letter.message_id)
+        if row is None:
+            log.info("an attempt outlived its claim", extra={"letter": letter.message_id, "attempt": letter.attempt})
+        else:
+            work.emit(notify.MessageDelivered(**_about(row, sent.channel)))
+
+
+def _about(row: Row[Any], channel: str) -> dict[str, Any]:
+    return {
+        "message_id": row.id, "matter_id": row.matter_id, "demand_id": row.demand_id, "template": row.template,
+        "channel": channel, "attempts": row.attempts,
+    }  # fmt: skip
 
 
 def _settle(work: UnitOfWork, message_id: str, attempt: int, tries: int, sent: Sent) -> None:
+    """What follows from an attempt that did not deliver."""
     verdict = domain.after(sent.result, tries, work.now)
     ended = verdict.state is not State.PENDING
     row = post.finish(
-        work.db, message_id, verdict, attempt=None if verdict.state is State.DELIVERED else attempt,
-        channel=sent.channel, reason=None if verdict.state is State.DELIVERED else sent.detail,
+        work.db, message_id, verdict, attempt=attempt, channel=sent.channel, reason=sent.detail,
         provider_ref=sent.provider_ref, address=sent.address, finished_at=work.now if ended else None,
     )  # fmt: skip
     if row is None:
         log.info("an attempt outlived its claim", extra={"letter": message_id, "attempt": attempt})
-        return
-    about = {
-        "message_id": row.id, "matter_id": row.matter_id, "demand_id": row.demand_id, "template": row.template,
-        "channel": sent.channel, "attempts": row.attempts,
-    }  # fmt: skip
-    if verdict.state is State.DELIVERED:
-        work.emit(notify.MessageDelivered(**about))
     elif verdict.state is State.FAILED:
-        work.emit(notify.MessageFailed(**about, reason=(sent.detail or "unknown")[:_REASON_LIMIT]))
+        reason = (sent.detail or "unknown")[:_REASON_LIMIT]
+        work.emit(notify.MessageFailed(**_about(row, sent.channel), reason=reason))

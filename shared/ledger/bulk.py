@@ -52,28 +52,34 @@ class Inserting:
 
 @dataclass(frozen=True, kw_only=True)
 class Changing:
-    """UPDATE of several rows, each by its key, to values of its own. `where` narrows it further."""
+    """UPDATE of several rows, each by its key, to values of its own.
+
+    `also` are further changes, the same for each (SQL of our own); `where` narrows it; `returning` comes back.
+    """
 
     table: Table
     key: str
     columns: tuple[str, ...]
+    also: str = ""
     where: str = ""
+    returning: tuple[str, ...] = ()
 
-    def run(self, db: Connection, rows: Sequence[Row]) -> None:
+    def run(self, db: Connection, rows: Sequence[Row]) -> list[Any]:
         """Change rows given as (key, values …); a key that is not there changes nothing."""
         if not rows:
-            return
+            return []
         columns = (self.key, *self.columns)
         if db.dialect.name == "postgresql":
             parameters = _transposed(self.table, columns, rows, db.dialect)
-            db.exec_driver_sql(_update_from_arrays(self, db.dialect), parameters)
-            return
+            done = db.exec_driver_sql(_update_from_arrays(self, db.dialect), parameters)
+            return list(done.all()) if self.returning else []
         converters = _converters(self.table, columns, db.dialect)
-        parameters_of_each = [
-            (*(_converted(convert, value) for convert, value in zip(converters[1:], row[1:], strict=True)), row[0])
-            for row in rows
-        ]
-        db.exec_driver_sql(_update_one(self), parameters_of_each)
+        found: list[Any] = []
+        for row in rows:
+            values = [_converted(convert, value) for convert, value in zip(converters, row, strict=True)]
+            done = db.exec_driver_sql(_update_one(self), (*values[1:], values[0]))
+            found += done.all() if self.returning else ()
+        return found
 
 
 def updating(columns: Iterable[str]) -> str:
@@ -101,28 +107,37 @@ def _head(asked: Inserting) -> str:
 
 
 def _tail(asked: Inserting) -> str:
-    returning = ", ".join(f'"{asked.table.name}"."{name}"' for name in asked.returning)
-    return (f" {asked.conflict}" if asked.conflict else "") + (f" RETURNING {returning}" if returning else "")
+    return (f" {asked.conflict}" if asked.conflict else "") + _returning(asked)
+
+
+def _returning(asked: Inserting | Changing) -> str:
+    columns = ", ".join(f'"{asked.table.name}"."{name}"' for name in asked.returning)
+    return f" RETURNING {columns}" if columns else ""
+
+
+def _given(text: str) -> tuple[str, ...]:
+    return (text,) if text else ()
 
 
 @lru_cache(maxsize=1_000)
 def _update_from_arrays(asked: Changing, dialect: Dialect) -> str:
     columns = (asked.key, *asked.columns)
     arrays = ", ".join(_array(asked.table.c[name], dialect) for name in columns)
-    changed = ", ".join(f'"{name}" = given."{name}"' for name in asked.columns)
+    changed = ", ".join([*(f'"{name}" = given."{name}"' for name in asked.columns), *_given(asked.also)])
     more = f" AND {asked.where}" if asked.where else ""
     table = f'"{asked.table.name}"'
     return (
         f"UPDATE {table} SET {changed} FROM unnest({arrays}) AS given({', '.join(_quoted(columns))}) "  # noqa: S608
-        f'WHERE {table}."{asked.key}" = given."{asked.key}"{more}'
+        f'WHERE {table}."{asked.key}" = given."{asked.key}"{more}{_returning(asked)}'
     )
 
 
 @lru_cache(maxsize=1_000)
 def _update_one(asked: Changing) -> str:
-    changed = ", ".join(f'"{name}" = ?' for name in asked.columns)
+    changed = ", ".join([*(f'"{name}" = ?' for name in asked.columns), *_given(asked.also)])
     more = f" AND {asked.where}" if asked.where else ""
-    return f'UPDATE "{asked.table.name}" SET {changed} WHERE "{asked.key}" = ?{more}'  # noqa: S608 -- as above
+    table = f'"{asked.table.name}"'
+    return f'UPDATE {table} SET {changed} WHERE {table}."{asked.key}" = ?{more}{_returning(asked)}'  # noqa: S608
 
 
 def _quoted(names: Iterable[str]) -> list[str]:

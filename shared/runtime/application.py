@@ -39,6 +39,8 @@ _PATIENCE_S = 10.0
 _FIRST_PAUSE_S = 0.05
 #: Tries to find out whether a commit took place whose answer was lost: some six seconds, a restart's time.
 _DOUBTS = 8
+#: Seconds after which results of outward work are stored; what a killed process did and could not store is done again.
+_RECORD_WITHIN_S = 0.2
 #: A trace context's form (W3C). Another one begins a new trace, as the standard asks: it must not get into an envelope.
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -322,20 +324,29 @@ class Application:
                 with self._outward_unit() as work:
                     items = outward.claim(work, outward.batch)
                     work.commit()
-                for item in items:
-                    result = outward.carry_out(self.at_hand, item)
-                    with self._outward_unit() as work:
-                        outward.record(work, item, result)
-                        work.commit()
-                    self._observe(work.events)
+                self._carry_out(outward, items)
                 done += len(items)
                 if len(items) < outward.batch:
                     break
         self.metrics.scan(outward.name, self.at_hand.clock.now())
         return done
 
+    def _carry_out(self, outward: OutwardWork, items: Sequence[Any]) -> None:
+        """Results are stored several at a time, but none later than a moment after it came about."""
+        unrecorded: list[tuple[Any, Any]] = []
+        since = time.monotonic()
+        for place, item in enumerate(items):
+            unrecorded.append((item, outward.carry_out(self.at_hand, item)))
+            if time.monotonic() - since < _RECORD_WITHIN_S and place < len(items) - 1:
+                continue
+            with self._outward_unit() as work:
+                outward.record(work, unrecorded)
+                work.commit()
+            self._observe(work.events)
+            unrecorded, since = [], time.monotonic()
+
     def _outward_unit(self) -> AbstractContextManager[UnitOfWork]:
-        return unit_of_work(self.at_hand, actor=SYSTEM, correlation_id=self.at_hand.ids.new())
+        return unit_of_work(self.at_hand, actor=SYSTEM)
 
     def next_due(self) -> datetime | None:
         """The earliest instant at which `run_due` will find something."""

@@ -135,8 +135,8 @@ class OutwardWork:
     claim: Callable[[UnitOfWork, int], Sequence[Any]]
     #: Does one item; raises nothing, a failure is a result too.
     carry_out: Callable[[Surroundings, Any], Any]
-    #: Stores one item's result.
-    record: Callable[[UnitOfWork, Any, Any], None]
+    #: Stores the results of some items, as (item, result).
+    record: Callable[[UnitOfWork, Sequence[tuple[Any, Any]]], None]
     #: The earliest instant at which there will be something to do, or None.
     next_due: Callable[[Connection], datetime | None]
     #: Items per claim.

@@ -137,7 +137,7 @@ def test_a_message_that_kills_its_process_is_given_up(waiting):
 
 def record(desk, letter, sent):
     with unit_of_work(desk.application.at_hand, actor=SYSTEM) as work:
-        sending.record(work, letter, sent)
+        sending.record(work, [(letter, sent)])
         work.commit()
 
 
