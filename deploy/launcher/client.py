@@ -45,7 +45,7 @@ class Answered(Refusal):
 
 
 class _Away(Exception):
-    """Not now: connection refused, reset, or 503."""
+    """Not now: connection refused, reset, 503 or 504."""
 
 
 class SuiteClient:
@@ -128,7 +128,8 @@ class SuiteClient:
         except requests.RequestException as error:
             message = f"{url} is no address to ask: {error}"
             raise Unreachable(message, remedy="Give an address such as http://127.0.0.1:8701.") from error
-        if response.status_code == requests.codes.service_unavailable:
+        # Also where nobody knows whether it was done: what is sent here is safe to repeat.
+        if response.status_code in (requests.codes.service_unavailable, requests.codes.gateway_timeout):
             raise _Away(response.text[:200])
         try:
             content: dict[str, Any] = response.json()

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
@@ -47,13 +48,32 @@ QUORUM_LOG_BYTES = 64 * 1024 * 1024
 ERLANG_LIMITS = "+P 131072 +t 1048576 +sbwt none +sbwtdcpu none +sbwtdio none"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Membership:
+    """What the nodes of one cluster share (deploy.servers.rabbitmq_cluster), and this one's name in it."""
+
+    node: str
+    #: Every node of the cluster, the one first that is there before the others.
+    nodes: tuple[str, ...]
+    epmd_port: int
+    cookie: str
+    password: str
+
+
 class PrivateRabbitMQ:
     """A RabbitMQ broker of our own below `folder`; a context manager that starts and stops it."""
 
-    def __init__(self, folder: Path | str, *, say: Callable[[str], None] = lambda _line: None) -> None:
-        """`say` hears about an installation. Nothing runs yet."""
+    def __init__(
+        self,
+        folder: Path | str,
+        *,
+        say: Callable[[str], None] = lambda _line: None,
+        membership: Membership | None = None,
+    ) -> None:
+        """`say` hears about an installation. Nothing runs yet. With a `membership` it needs the cluster's epmd."""
         self.folder = Path(folder).resolve()
         self._say = say
+        self._membership = membership
         self._broker: KeptProcess | None = None
         self._epmd: KeptProcess | None = None
         self._ports: dict[str, int] = {}
@@ -79,13 +99,18 @@ class PrivateRabbitMQ:
         self.folder.mkdir(parents=True, exist_ok=True)
         remembered = places.recall(self.folder)
         self.password = remembered.get("password") or places.new_password()
+        if self._membership is not None:
+            self.password = self._membership.password
         if not self._ports:
             ports = remembered.get("ports", {})
             self._ports = {name: kept_port(ports.get(name)) for name in PORT_NAMES}
+            if self._membership is not None:
+                self._ports["epmd"] = self._membership.epmd_port
         places.remember(self.folder, {"ports": self._ports, "password": self.password})
         self._configure()
         environment = self._environment()
-        self._start_epmd(environment)
+        if self._membership is None:
+            self._epmd = started_epmd(self.folder, self._ports["epmd"], environment)
         self._broker = KeptProcess(
             Program(
                 name="RabbitMQ",
@@ -118,6 +143,11 @@ class PrivateRabbitMQ:
     def settle(self) -> None:
         """Make the broker write down the names of all quorum queues declared so far. Raises ServerFailed."""
         self.ctl("eval", "[dets:sync(Table) || Table <- dets:all()].")
+
+    @property
+    def node(self) -> str:
+        """The node's name."""
+        return NODE if self._membership is None else self._membership.node
 
     @property
     def running(self) -> bool:
@@ -224,7 +254,8 @@ class PrivateRabbitMQ:
         cookie = self.folder / ".erlang.cookie"
         if not cookie.exists():
             cookie.touch(mode=0o600)
-            cookie.write_text(places.new_password(), encoding="ascii")
+            secret = places.new_password() if self._membership is None else self._membership.cookie
+            cookie.write_text(secret, encoding="ascii")
             cookie.chmod(0o400)
         (self.folder / "enabled_plugins").write_text(f"[{','.join(PLUGINS)}].\n", encoding="ascii")
         (self.folder / "rabbitmq-env.conf").write_text("", encoding="ascii")
@@ -246,6 +277,12 @@ class PrivateRabbitMQ:
             "log.console.level": "info",
             "log.console.use_colors": "off",
         }
+        if self._membership is not None:
+            lines["cluster_formation.peer_discovery_backend"] = "classic_config"
+            # A part without a majority stops instead of going on by itself (deploy/rabbitmq/cluster).
+            lines["cluster_partition_handling"] = "pause_minority"
+            for number, name in enumerate(self._membership.nodes, 1):
+                lines[f"cluster_formation.classic_config.nodes.{number}"] = name
         text = "".join(f"{name} = {value}\n" for name, value in lines.items())
         configuration = self.folder / "rabbitmq.conf"
         configuration.touch(mode=0o600)
@@ -260,7 +297,7 @@ class PrivateRabbitMQ:
             "LC_ALL": "C.UTF-8",
             "ERL_EPMD_PORT": str(self._ports["epmd"]),
             "ERL_EPMD_ADDRESS": LOOPBACK,
-            "RABBITMQ_NODENAME": NODE,
+            "RABBITMQ_NODENAME": self.node,
             "RABBITMQ_DIST_PORT": port,
             "RABBITMQ_MNESIA_BASE": str(self.folder / "mnesia"),
             "RABBITMQ_LOG_BASE": str(self.folder / "log"),
@@ -276,23 +313,6 @@ class PrivateRabbitMQ:
             "RABBITMQ_SERVER_START_ARGS": "-noinput +B i",
         }
 
-    def _start_epmd(self, environment: dict[str, str]) -> None:
-        """Erlang's port mapper, ours alone. Left to itself the broker starts one that nobody ever ends."""
-        program = shutil.which("epmd")
-        if program is None:
-            raise ServerMissing("Erlang's epmd is not on PATH.", "Install Debian's package erlang-base.")
-        self._epmd = KeptProcess(
-            Program(
-                name="epmd",
-                command=[program, "-address", LOOPBACK, "-port", str(self._ports["epmd"])],
-                log=self.folder / "epmd.log",
-                env=environment,
-                cwd=self.folder,
-                grace=5.0,
-            )
-        )
-        self._epmd.wait_until(lambda: _listens(self._ports["epmd"]), READY_WITHIN_S)
-
     def _answers(self) -> bool:
         if not _listens(self._ports["amqp"]):
             return False
@@ -300,6 +320,25 @@ class PrivateRabbitMQ:
             return bool(self.manage("GET", "/api/overview"))
         except (requests.RequestException, ServerFailed):
             return False
+
+
+def started_epmd(folder: Path, port: int, environment: dict[str, str]) -> KeptProcess:
+    """Erlang's port mapper, ours alone. Left to itself the broker starts one that nobody ever ends."""
+    program = shutil.which("epmd")
+    if program is None:
+        raise ServerMissing("Erlang's epmd is not on PATH.", "Install Debian's package erlang-base.")
+    epmd = KeptProcess(
+        Program(
+            name="epmd",
+            command=[program, "-address", LOOPBACK, "-port", str(port)],
+            log=folder / "epmd.log",
+            env=environment,
+            cwd=folder,
+            grace=5.0,
+        )
+    )
+    epmd.wait_until(lambda: _listens(port), READY_WITHIN_S)
+    return epmd
 
 
 def _listens(port: int) -> bool:
