@@ -10,19 +10,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, select
 
 from deploy.launcher import services
-from services.oversight.repository.since import envelopes_since
+from services.oversight.repository.since import envelopes_since, latest_of
 from shared.contracts import envelope as envelopes
 from shared.contracts import registry, topology
 from shared.contracts.envelope import Envelope
 from shared.contracts.topology import SERVICES
 from shared.kernel.errors import Conflict
-from shared.ledger import recovery
-from shared.ledger.engines import open_engine, reading
+from shared.ledger import outbox, recovery
+from shared.ledger.engines import reading
 from shared.ledger.interventions import DONE, Job
 from shared.ledger.recovery import Lost, Recorded
 from shared.ledger.replay import Outbox, Replay
@@ -34,6 +34,9 @@ from shared.wire import backlog
 from shared.wire import relay as relays
 
 _TRACE = "oversight"
+#: Events of a service at the end of the trace that are looked for in its outbox.
+_LOOKED_AT = 200
+_LOOKED_BACK = timedelta(days=1)
 
 
 class StillRunning(Conflict):
@@ -46,6 +49,12 @@ class TraceBehind(Conflict):
     """Events of the service are on their way to the trace. Let oversight take them first."""
 
     code = "trace-behind"
+
+
+class SetBack(Conflict):
+    """The service's database stands at an earlier moment than what it told. Recover it first: docs/backup.md."""
+
+    code = "database-set-back"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,11 +113,32 @@ def check_standing(application: Application, settings: Settings) -> None:
         )  # fmt: skip
 
 
+def check_not_set_back(application: Application, oversight: Engine) -> None:
+    """Raise SetBack when the trace's end holds events of the service that its own outbox does not have.
+
+    A replay would have it act a second time, and tell so under versions that everybody has seen.
+    """
+    if application.name == _TRACE:
+        return
+    # Not further back than any outbox is purged.
+    since = application.at_hand.clock.now() - _LOOKED_BACK
+    with reading(oversight) as db:
+        told = latest_of(db, application.name, since, _LOOKED_AT)
+    with reading(application.at_hand.engine) as db:
+        missing = sorted(set(told) - outbox.known(db, told))
+    if missing:
+        raise SetBack(
+            f"{len(missing)} of the last {len(told)} events of {application.name} in the trace are not in its outbox.",
+            where="--service",
+            remedy=f"Its database was restored to an earlier moment: gridwhistle recover --service {application.name}.",
+        )
+
+
 def find(application: Application, settings: Settings, since: datetime) -> Found:
     """Look up what was lost since an instant. Raises TraceDamaged."""
     if application.name == _TRACE:
         return Found()
-    with _engine(settings, _TRACE) as engine, reading(engine) as db:
+    with engine_of(settings, _TRACE) as engine, reading(engine) as db:
         recorded = list(envelopes_since(db, since))
     heard = [(envelopes.from_bytes(raw), raw) for raw in recorded]
     return Found(
@@ -157,14 +187,14 @@ def _seen_by_others(application: Application, settings: Settings) -> dict[str, i
     for name in SERVICES:
         if name == application.name:
             continue
-        with _engine(settings, name) as engine, reading(engine) as db:
+        with engine_of(settings, name) as engine, reading(engine) as db:
             for stream, version in recovery.beyond(db, application.name).items():
                 seen[stream] = max(version, seen.get(stream, 0))
     return seen
 
 
 @contextmanager
-def _engine(settings: Settings, service: str) -> Iterator[Engine]:
+def engine_of(settings: Settings, service: str) -> Iterator[Engine]:
     """An engine for one look."""
     engine = open_engine(settings.database_for(service), pool_size=1)
     try:

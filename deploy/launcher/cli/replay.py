@@ -18,6 +18,7 @@ from rich.console import Console
 
 from deploy.launcher.choosing import application_at_hand, data_dir_option, settings_at_hand
 from deploy.launcher.intervening import advancing, checked_id, json_option, who
+from deploy.launcher.recovering import check_not_set_back, engine_of
 from services.oversight.repository.history import Trace
 from shared.contracts.topology import SERVICES, subscriptions_of
 from shared.kernel.clock import parse_local_instant, rfc3339
@@ -65,6 +66,9 @@ def command(  # noqa: PLR0913 -- one parameter per option
     why = "" if dry_run else interventions.checked_reason(reason or "")
     settings = settings_at_hand(data_dir)
     application = application_at_hand(service, settings)
+    if not dry_run:
+        with engine_of(settings, "oversight") as oversight:
+            check_not_set_back(application, oversight)
     instant = None if since is None else _instant(since, application)
     scope = {
         "from": "trace" if instant is None else "outboxes", "since": None if instant is None else rfc3339(instant),

@@ -13,6 +13,8 @@ from services.oversight.tables import trace
 
 #: Rows read at once.
 _BATCH = 1_000
+#: Rows at the end of the trace among which a service's last events are looked for.
+_LOOKED_BACK = 20_000
 #: Begin earlier than asked: clocks of machines differ, and what is known already does no harm.
 MARGIN = timedelta(minutes=10)
 
@@ -28,6 +30,21 @@ def envelopes_since(db: Connection, at: datetime) -> Iterator[bytes]:
         if len(rows) < _BATCH:
             return
         after = rows[-1].position
+
+
+def latest_of(db: Connection, service: str, since: datetime, limit: int) -> list[str]:
+    """Message ids of the service's last events among the last rows of the trace, none older than `since`."""
+    query = (
+        select(trace.c.message_id)
+        .where(
+            trace.c.position > kept.head(db).position - _LOOKED_BACK,
+            trace.c.recorded_at >= since,
+            trace.c.stream.startswith(f"{service}.", autoescape=True),
+        )
+        .order_by(trace.c.position.desc())
+        .limit(limit)
+    )
+    return list(db.execute(query).scalars())
 
 
 def _position_before(db: Connection, at: datetime) -> int:

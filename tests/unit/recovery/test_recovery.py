@@ -18,6 +18,7 @@ from sqlalchemy import select
 from deploy.launcher import services
 from deploy.launcher.demo import demands
 from deploy.launcher.demo.week import OPENS, Player
+from deploy.launcher.recovering import SetBack, check_not_set_back
 from deploy.launcher.suite import Suite
 from services.dispatch.tables import matters as handled
 from services.notify.channels.file import FILE_NAME
@@ -204,6 +205,20 @@ def test_what_is_secret_is_left_to_a_person_and_the_books_agree_all_the_same(wee
 
 class Killed(Exception):
     pass
+
+
+def test_a_database_that_was_set_back_is_not_replayed_into(week):
+    """It would act a second time on what it hears."""
+    suite, taken, end = week
+    end.put_back(suite)
+    trace_of = suite.applications["oversight"].at_hand.engine
+    for name in topology.SERVICES:
+        check_not_set_back(suite.applications[name], trace_of)
+    taken[MOMENTS[2]].put_back(suite, "dispatch")
+    with pytest.raises(SetBack, match="not in its outbox"):
+        check_not_set_back(suite.applications["dispatch"], trace_of)
+    recovered(suite, "dispatch")
+    check_not_set_back(suite.applications["dispatch"], trace_of)
 
 
 def test_killed_on_the_way_and_begun_again(week):
