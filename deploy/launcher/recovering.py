@@ -22,7 +22,7 @@ from shared.contracts.envelope import Envelope
 from shared.contracts.topology import SERVICES
 from shared.kernel.errors import Conflict
 from shared.ledger import outbox, recovery
-from shared.ledger.engines import reading
+from shared.ledger.engines import open_engine, reading
 from shared.ledger.interventions import DONE, Job
 from shared.ledger.recovery import Lost, Recorded
 from shared.ledger.replay import Outbox, Replay
