@@ -1,6 +1,6 @@
 """`python -m benchmarks`: what `make bench` runs; with `up` or `import-demands` it is that command of gridwhistle.
 
-`lifecycle` drives whole lives over HTTP; without a word, the bulk import is measured.
+`lifecycle` drives whole lives over HTTP, `commands` says what each command costs intake and dispatch; without a word, the bulk import is measured.
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ if __name__ == "__main__":
         from benchmarks.lifecycle.command import main as lifecycle
 
         lifecycle(sys.argv[2:])
+    elif sys.argv[1:2] == ["commands"]:
+        from benchmarks.commands import main as commands
+
+        commands(sys.argv[2:])
     else:
         from benchmarks.import_beside_raw import main
 

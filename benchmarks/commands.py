@@ -2,7 +2,8 @@
 
 First in this process, straight through `Application.execute` on a private PostgreSQL; then through the real HTTP stack:
 `deploy.launcher.process serve` for either service, its CPU read from /proc. `python -m benchmarks commands`; with
-`--profile` the costliest functions of all commands together. CPU is what to compare; the machine is shared.
+`--profile` the costliest functions of all commands together. A busy neighbour makes CPU dear: compare runs by the last
+row, which says how many plain loops a life cost.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ STEPS: tuple[tuple[str, str, dict[str, Any], Actor], ...] = (
     ("dispatch.verify", "verify", {"passed": True, "note": "属实"}, VERIFIER),
     ("dispatch.close", "close", {"note": "办结"}, VERIFIER),
 )
+YARDSTICK = "a plain loop of 10,000 turns"
 REGISTER, HEAR = "intake.register-demand", "dispatch hears matter-opened"
 
 
@@ -66,6 +68,7 @@ REGISTER, HEAR = "intake.register-demand", "dispatch hears matter-opened"
 class Cost:
     """What the runs of one command cost together."""
 
+    #: How often it was run.
     times: int = 0
     cpu_s: float = 0.0
     counts: Counter[str] = field(default_factory=Counter)
@@ -161,6 +164,7 @@ def _in_this_process(
         return result
 
     def life(number: int) -> None:
+        run(YARDSTICK, yardstick)
         body = run(
             REGISTER, lambda: intake.execute(REGISTER, demand(number, grids), WORKER, idempotency_key=f"key-{number}")
         ).body
@@ -222,7 +226,7 @@ def _over_http(applications: Mapping[str, Application], settings: Settings, live
             door.request("POST", path, json.dumps(body), headers)
             answer = door.getresponse()
             found = json.loads(answer.read())
-            if answer.status >= 300:  # noqa: PLR2004 -- HTTP: not a success
+            if answer.status >= 300:
                 raise SystemExit(f"{path}: {found}")
             cost = costs[what]
             cost.cpu_s += cpu_of(pid) - before
@@ -240,6 +244,10 @@ def _over_http(applications: Mapping[str, Application], settings: Settings, live
             hear(applications)
             for command, door, content, actor in STEPS:
                 for matter in matters:
+                    began = time.process_time()
+                    yardstick()
+                    costs[YARDSTICK].cpu_s += time.process_time() - began
+                    costs[YARDSTICK].times += 1
                     run(command, f"/api/v1/matters/{matter}/{door}", content, actor)
     click.echo(f"\nThrough HTTP, {lives} lives (CPU of the serving process)\n")
     _print(costs)
@@ -280,6 +288,14 @@ def _answers(door: http.client.HTTPConnection) -> bool:
 # -- figures -------------------------------------------------------------------------------------------------------
 
 
+def yardstick() -> int:
+    """What every machine can do, for comparison: about as long as a fast command."""
+    total = 0
+    for number in range(10_000):
+        total += number & 7
+    return total
+
+
 def cpu_of(pid: int) -> float:
     """CPU seconds a process has used, in nanosecond steps."""
     return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[0]) / 1e9
@@ -304,7 +320,10 @@ def _print(costs: Mapping[str, Cost]) -> None:
     for name, cost in costs.items():
         counted = " | ".join(f"{cost.counts[kind] / cost.times:.1f}" for kind in ("statements", "trips"))
         print(f"| {name} | {cost.cpu_s / cost.times * 1_000:.2f} | {counted} |")
-    print(f"| a life | {sum(cost.cpu_s / cost.times for cost in costs.values()) * 1_000:.2f} | | |")
+    loop = costs[YARDSTICK]
+    life = sum(cost.cpu_s / cost.times for name, cost in costs.items() if name != YARDSTICK)
+    print(f"| a life | {life * 1_000:.2f} | | |")
+    print(f"| a life, in plain loops | {life / (loop.cpu_s / loop.times):.1f} | | |")
 
 
 if __name__ == "__main__":

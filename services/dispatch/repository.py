@@ -169,12 +169,13 @@ def _clock_of(row: Row[Any]) -> SlaClock:
 
 
 def _target(kind: str, value: Any) -> Target:
-    return _plain_target(kind, value) if isinstance(value, str) else parse_target({kind: value})
+    return _known_target(kind, tuple(value.items()) if isinstance(value, dict) else value)
 
 
-@lru_cache(maxsize=256)
-def _plain_target(kind: str, value: str) -> Target:
-    return parse_target({kind: value})
+@lru_cache(maxsize=1_024)
+def _known_target(kind: str, value: Any) -> Target:
+    """Packs have few targets, and every clock carries one."""
+    return parse_target({kind: dict(value) if isinstance(value, tuple) else value})
 
 
 _ADD_CLOCKS = insert(clocks)
