@@ -1,6 +1,7 @@
 """`python -m benchmarks`: what `make bench` runs; with `up` or `import-demands` it is that command of gridwhistle.
 
-`lifecycle` drives whole lives over HTTP, `commands` says what each command costs intake and dispatch; without a word, the bulk import is measured.
+`lifecycle` drives whole lives over HTTP, `commands` says what each command costs intake and dispatch;
+without a word, the bulk import is measured.
 """
 
 from __future__ import annotations
