@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -68,9 +69,10 @@ class Health:
         with look_only(application.at_hand) as work:
             waiting, oldest = outbox.backlog(work.db)
             metrics.outbox_pending.labels(name).set(waiting)
-            age = 0.0 if oldest is None else (work.now - oldest).total_seconds()
-            metrics.outbox_age.labels(name).set(max(0.0, age))
-            metrics.parked.labels(name).set(parking.backlog(work.db)[0])
+            metrics.outbox_age.labels(name).set(_age_s(oldest, work.now))
+            parked, longest = parking.backlog(work.db)
+            metrics.parked.labels(name).set(parked)
+            metrics.parked_age.labels(name).set(_age_s(longest, work.now))
             metrics.quarantined.labels(name).set(quarantine.held_count(work.db))
             for kind, number in interventions.counts(work.db).items():
                 metrics.interventions.labels(name, kind).set(number)
@@ -85,6 +87,10 @@ class Health:
         except (DBAPIError, PoolExhausted) as error:
             return _first_line(error)
         return None
+
+
+def _age_s(since: datetime | None, now: datetime) -> float:
+    return 0.0 if since is None else max(0.0, (now - since).total_seconds())
 
 
 def _first_line(error: Exception) -> str:

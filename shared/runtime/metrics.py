@@ -63,6 +63,7 @@ class ServiceMetrics:
         self.outbox_pending = self.gauge("outbox_pending", "Events not yet published")
         self.outbox_age = self.gauge("outbox_oldest_age_seconds", "Age of the oldest unpublished event")
         self.parked = self.gauge("parked", "Events waiting for their predecessor")
+        self.parked_age = self.gauge("parked_oldest_age_seconds", "How long the one that waits longest has waited")
         self.quarantined = self.gauge("quarantined", "Messages waiting for an operator's decision")
         self.interventions = self.gauge(
             "interventions", "What operators ever did to the flow of events by hand", ("kind",)

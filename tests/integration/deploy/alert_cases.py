@@ -65,6 +65,7 @@ def disk(values):
     return limit | {'rabbitmq_disk_space_available_bytes{instance="mq1"}': values}
 
 
+PARKED = "gridwhistle_parked_oldest_age_seconds" + SERVICE
 SCAN = 'gridwhistle_scan_last_success_timestamp_seconds{service="dispatch",scan="clocks",instance="%s"}'
 PURGE = "gridwhistle_purge_last_success_timestamp_seconds" + SERVICE
 SUCCESS = "gridwhistle_relay_last_success_timestamp_seconds" + RELAY
@@ -82,8 +83,8 @@ OF_SERVICES = (
     case("a database that was never there", {UP: "1x15"}, 12, "GridwhistleDatabaseAway"),
     case("nothing quarantined", {"gridwhistle_quarantined" + SERVICE: "0x15"}, 12),
     case("something quarantined", {"gridwhistle_quarantined" + SERVICE: "0x5 2x10"}, 12, "GridwhistleQuarantine"),
-    case("parked now and then", {"gridwhistle_parked" + SERVICE: "3 0 5 0 2 0 3 0 1 0 3 0 5 0 2 0 3 0 1 0"}, 18),
-    case("parked for long", {"gridwhistle_parked" + SERVICE: "0x5 3x30"}, 25, "GridwhistleParked"),
+    case("parked now and then", {PARKED: "3 0 5 0 2 60 0 3 0 1 0 30 0 5 0 2 0 3 0 1 0"}, 18),
+    case("parked for long", {PARKED: "0x5 0+60x30"}, 25, "GridwhistleParked"),
     case("events handled at once", lag(slow=False), 30),
     case("events handled late", lag(slow=True), 30, "GridwhistleConsumerLag"),
     case("scans that succeed", old(SCAN % "a", 5) | old(SCAN % "b", 9_000), 20),

@@ -111,7 +111,8 @@ def _register(client, word):
          "source_ref": f"{word}-{number}", "asker": {"kind": "resident"}}
         for number in range(DEMANDS)
     ]  # fmt: skip
-    return client.post("intake", "/api/v1/demands/import", {"source": "alarm-test", "rows": rows})
+    answer = client.post("intake", "/api/v1/demands/import", {"source": "alarm-test", "rows": rows})
+    return answer["registered"] + answer["known"]  # known: asked again because an answer came late
 
 
 def test_a_memory_alarm_from_beginning_to_end(rabbitmq, vhost, tmp_path, intake):
@@ -127,15 +128,15 @@ def test_a_memory_alarm_from_beginning_to_end(rabbitmq, vhost, tmp_path, intake)
             found = prometheus.query('ALERTS{alertstate="firing"}')
             return {row["metric"]["alertname"] for row in found}
 
-        assert _register(client, "前")["registered"] == DEMANDS
+        assert _register(client, "前") == DEMANDS
         until(lambda: _count(engine, unpublished) == 0)
         until(lambda: len(prometheus.query("up == 1")) == 3)
-        assert not firing() & EXPECTED
+        until(lambda: not firing() & EXPECTED)
         before = _count(engine)
         rabbitmq.ctl("set_vm_memory_high_watermark", "0.0001")
         try:
             until(lambda: "GridwhistleBrokerMemoryAlarm" in firing())
-            assert _register(client, "中")["registered"] == DEMANDS
+            assert _register(client, "中") == DEMANDS
             grown = _count(engine) - before
             assert grown >= DEMANDS
             until(lambda: firing() >= EXPECTED)
