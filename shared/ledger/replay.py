@@ -108,6 +108,14 @@ class Outbox:
             first, last = db.execute(select(func.min(outbox.c.position), func.max(outbox.c.position))).one()
         return (first or 1) - 1, last or 0
 
+    def begins(self) -> datetime | None:
+        """When the oldest row was written, if older ones were purged; None: it goes back to the beginning."""
+        with reading(self.engine) as db:
+            row = db.execute(
+                select(outbox.c.position, outbox.c.created_at).order_by(outbox.c.position).limit(1)
+            ).one_or_none()
+        return row.created_at if row is not None and row.position > 1 else None
+
     def page(self, after: int, until: int) -> tuple[Sequence[Kept], int]:
         """Published rows; what is not published yet comes by the broker anyway."""
         until = min(until, after + _WINDOW)

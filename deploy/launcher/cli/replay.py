@@ -77,6 +77,7 @@ def command(  # noqa: PLR0913 -- one parameter per option
     console = Console(stderr=True)
     job = None if dry_run else _job(application, why, scope, console, resume=resume)
     sources = _sources(service, settings, instant, matter)
+    _warn(sources, console)
     replay = Replay(application.at_hand, sources, application.receive_many, job=job)
     with advancing(console, "重放 replaying", replay, quiet=as_json) as tick:
         account = replay.run(tick)
@@ -132,6 +133,18 @@ def _sources(service: str, settings: Settings, since: datetime | None, matter: s
         Outbox(engine=open_engine(settings.database_for(each.source)), subscription=each, since=since, matter=matter)
         for each in subscriptions_of(service)
     ]
+
+
+def _warn(sources: Sequence[Source], console: Console) -> None:
+    """Say where an outbox was purged of what is asked for."""
+    for source in sources:
+        begins = source.begins() if isinstance(source, Outbox) else None
+        if isinstance(source, Outbox) and begins is not None and begins > source.since:
+            console.print(
+                f"(the outbox of {source.name} goes back to {rfc3339(begins)}; for what was before: --from-trace "
+                "更早的事件请用 --from-trace)",
+                highlight=False,
+            )
 
 
 def _tell(account: Account, parked: int, job: Job | None, service: str, *, as_json: bool) -> None:

@@ -96,6 +96,15 @@ def test_what_a_service_lost_comes_back_from_either_side(installation, run):
         assert run("rebuild", "--service", "deliberation", "--check").return_value == 0
 
 
+def test_it_says_when_the_outbox_was_purged_of_what_is_asked_for(installation, run):
+    replay = ("replay", "--service", "deliberation", "--since", "2025-09-01", "--dry-run")
+    assert "goes back to" not in run(*replay).stderr
+    change(installation, "intake", "DELETE FROM outbox WHERE position = 1")
+    told = run(*replay).stderr.replace("\n", " ")
+    assert "the outbox of intake goes back to 2025-09-08T" in told
+    assert "outbox of dispatch" not in told
+
+
 def test_only_the_matter_named(run):
     result = run("replay", "--service", "notify", "--from-trace", "--matter", "no-such", "--reason", "一件")
     assert (result.return_value, result.stdout) == (0, "nothing to replay 无可重放\n")
