@@ -9,9 +9,9 @@ import pytest
 from deploy.launcher.installation import pack_folder
 from deploy.launcher.suite import Suite
 from shared import jurisdiction as packs
-from shared.kernel.errors import NotFound
-from shared.ledger import decisions, quarantine
-from shared.ledger.decisions import Decided, NotNext, StillFails
+from shared.kernel.errors import Invalid, NotFound
+from shared.ledger import decisions, interventions, quarantine
+from shared.ledger.decisions import Decided, Handled, NotNext, StillFails
 from shared.ledger.engines import reading
 from shared.ledger.reception import Outcome
 
@@ -124,6 +124,74 @@ def test_rubbish_can_only_be_discarded(broken):
         decisions.release(broken.reception, row.id, by="operator:t", why="x")
     assert decisions.discard(broken.reception, row.id, by="operator:t", why="rubbish") == 0
     assert broken.held() == []
+
+
+def test_each_decision_has_its_row_and_a_refused_one_has_none(broken):
+    _, entry = quarantined(broken)
+    with pytest.raises(StillFails):
+        decisions.release(broken.reception, entry, by="operator:t", why="hope")
+    assert told(broken) == []
+    broken.mended = True
+    decisions.release(broken.reception, entry, by="operator:t", why="  修好了 ")
+    ((kind, by, why, detail),) = told(broken)
+    assert (kind, by, why) == ("release", "operator:t", "修好了")
+    assert (detail["entry"], detail["reason"], detail["outcome"]) == (entry, "handler-failed", "handled")
+
+
+def told(broken):
+    with reading(broken.dispatch.at_hand.engine) as db:
+        return [(row.kind, row.by, row.why, row.detail) for row in interventions.listed(db)]
+
+
+@pytest.mark.parametrize("why", ["", "   ", "x" * 501, "两\n行", "a\x00b", "\udcff"])
+def test_a_reason_that_says_nothing_is_refused_before_anything_happens(broken, why):
+    _, entry = quarantined(broken)
+    broken.mended = True
+    for decide in (decisions.release, decisions.discard):
+        with pytest.raises(Invalid):
+            decide(broken.reception, entry, by="operator:t", why=why)
+    assert [row.id for row in broken.held()] == [entry]
+    assert told(broken) == []
+
+
+def test_of_two_who_decide_at_once_one_is_told_so(broken, monkeypatch):
+    _, entry = quarantined(broken)
+    broken.mended = True
+    receive = type(broken.reception).receive
+
+    def meanwhile(reception, raw):
+        monkeypatch.setattr(type(reception), "receive", receive)
+        decisions.discard(reception, entry, by="operator:other", why="作废")
+        return reception.receive(raw)
+
+    monkeypatch.setattr(type(broken.reception), "receive", meanwhile)
+    with pytest.raises(Decided, match="discarded by operator:other"):
+        decisions.release(broken.reception, entry, by="operator:t", why="mended")
+    assert [(kind, by) for kind, by, _, _ in told(broken)] == [("discard", "operator:other")]
+
+
+def test_what_has_had_its_effect_meanwhile_is_not_discarded(broken):
+    matter, entry = quarantined(broken)
+    broken.mended = True
+    with reading(broken.dispatch.at_hand.engine) as db:
+        body = bytes(quarantine.entry(db, entry).body)
+    assert broken.dispatch.receive(body) is Outcome.HANDLED
+    with pytest.raises(Handled):
+        decisions.discard(broken.reception, entry, by="operator:t", why="作废")
+    assert [row.id for row in broken.held()] == [entry]
+    assert decisions.release(broken.reception, entry, by="operator:t", why="来过了") is Outcome.DUPLICATE
+    assert broken.knows(matter) == "assigned"
+    assert broken.held() == []
+
+
+def test_what_waits_behind_an_entry_is_counted(broken):
+    _, entry = quarantined(broken)
+    for _ in range(3):
+        broken.suite.execute("intake.register-demand", DEMAND, "street-clerk-jianwai")
+    broken.dispatch.receive(b"rubbish")
+    with reading(broken.dispatch.at_hand.engine) as db:
+        waiting = quarantine.waiting_behind(db, quarantine.listed(db))
+    assert {name: (each.events, each.since) for name, each in waiting.items()} == {entry: (3, START)}
 
 
 def test_an_unknown_entry_is_told(broken):
