@@ -52,7 +52,12 @@ matters = Table(
     Column("gross_at", Instant, nullable=False),
     #: Lists are sorted by the next due time.
     Index("ix_matters_due", "due_at", "id"),
-)
+    #: Lists of one state, of which there may be none among a million closed ones.
+    Index(
+        "ix_matters_state", "state", "due_at", "id",
+        sqlite_where=text("state <> 'closed'"), postgresql_where=text("state <> 'closed'"),
+    ),
+)  # fmt: skip
 
 #: Units that may see a matter: those concerned by it and all above them. A private one: its handlers and theirs alone.
 matter_scopes = Table(
