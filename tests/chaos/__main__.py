@@ -16,23 +16,29 @@ from tests.chaos.faults.fault import EMBEDDED, FULL
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
 #: Strokes that took longest to deal, shown at the end.
 SLOWEST = 20
+#: Full mode on three nodes of RabbitMQ, and PostgreSQL on a disk that can be filled: what only those can meet.
+CLUSTER = "cluster"
+CLUSTER_KINDS = ("node-killed", "node-stopped", "database-disk-full", "broker-link-cut", "publishes-swallowed")
+MODES = {"both": (FULL, CLUSTER, EMBEDDED)}
+#: Share of lives and of faults that the cluster gets.
+CLUSTER_SHARE = 0.05
 
 
 def main():
     """Run what the command line asks for; returns the exit code."""
     options = _parse()
-    code = 0
-    for mode in (FULL, EMBEDDED) if options.mode == "both" else (options.mode,):
-        code = max(code, _play(mode, options))
-    return code
+    return max(_play(mode, options) for mode in MODES.get(options.mode, (options.mode,)))
 
 
 def _parse():
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("--mode", choices=(FULL, EMBEDDED, "both"), default="both")
+    parser.add_argument(
+        "--mode", choices=(FULL, CLUSTER, EMBEDDED, "both"), default="both",
+        help="cluster: full mode on three nodes and a small disk, a twentieth of lives and faults; both: all three",
+    )  # fmt: skip
     parser.add_argument("--matters", type=int, default=10_000, help="lives, in each mode")
     parser.add_argument("--faults", type=int, default=200, help="strokes, in each mode")
-    parser.add_argument("--clients", type=int, default=8, help="client threads of the producer")
+    parser.add_argument("--clients", type=int, default=12, help="client threads of the producer")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--kinds", help="only these faults, divided by commas")
     parser.add_argument("--together", type=float, default=0.15, help="share of strokes that come in pairs")
@@ -64,18 +70,20 @@ def _play(mode, options):
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o755)
         folder.parent.chmod(0o755)  # PostgreSQL's own account has to reach its data below
-        say(f"{mode} mode, {options.matters} matters, {options.faults} faults, seed {options.seed}, in {folder}")
+        share = CLUSTER_SHARE if mode == CLUSTER else 1
+        matters, strokes = int(options.matters * share), int(options.faults * share)
+        say(f"{mode} mode, {matters} matters, {strokes} faults, seed {options.seed}, in {folder}")
         if mode == EMBEDDED:
             from tests.chaos.embedded import embedded_world  # noqa: PLC0415 -- only that mode needs it
 
             world = embedded_world(stack, folder, say=say)
         else:
-            world = run.full_world(stack, folder, say=say)
+            world = run.full_world(stack, folder, say=say, cluster=mode == CLUSTER)
         say("the suite is ready")
+        kinds = options.kinds.split(",") if options.kinds else CLUSTER_KINDS if mode == CLUSTER else None
         verdict, monkey = run.play(
-            world, matters=options.matters, strokes=options.faults, seed=options.seed, clients=options.clients,
-            kinds=None if options.kinds is None else options.kinds.split(","), together=options.together,
-            hold=options.hold, say=say,
+            world, matters=matters, strokes=strokes, seed=options.seed, clients=options.clients,
+            kinds=kinds, together=options.together, hold=options.hold, say=say,
         )  # fmt: skip
         table = run.recovery_table(monkey.strokes)
         print("\n".join(table))  # noqa: T201

@@ -179,4 +179,4 @@ def _family(fault):
         return fault.kind
     if module == "network":
         return "network to the database" if fault.kind.startswith("database") else "network to the broker"
-    return module
+    return "database" if module == "disk" else module

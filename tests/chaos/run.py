@@ -6,16 +6,20 @@ import statistics
 from collections import defaultdict
 
 from deploy.servers import PrivatePostgreSQL, PrivateRabbitMQ
+from deploy.servers.rabbitmq_cluster import PrivateRabbitMQCluster
 from services.notify.domain import CLAIM
 from tests.chaos import faults
 from tests.chaos.book import Book
 from tests.chaos.judge import judge
 from tests.chaos.monkey import Monkey
 from tests.chaos.producer import Producer
+from tests.chaos.small_disk import may_mount, small_disk
 from tests.chaos.world import World
 
 #: Seconds until everything must be at rest once nothing is broken any more.
 REST_WITHIN_S = 180.0
+#: Size of the disk that is filled, in MiB.
+DISK_MIB = 1_536
 #: Seconds until every life must be over once nothing is broken any more.
 LIVES_WITHIN_S = 600.0
 
@@ -57,9 +61,17 @@ def come_to_rest(world):
     world.until_at_rest(REST_WITHIN_S)
 
 
-def full_world(stack, folder, say=print, **more):
-    """A started world in full mode on servers of its own, ended with the stack."""
-    broker = stack.enter_context(PrivateRabbitMQ(folder / "rabbitmq", say=say))
+def full_world(stack, folder, say=print, *, cluster=False, **more):
+    """A started world in full mode on servers of its own, ended with the stack.
+
+    `cluster`: three nodes of RabbitMQ, and PostgreSQL on a disk small enough to be filled, where we may mount one.
+    """
+    if cluster:
+        broker = stack.enter_context(PrivateRabbitMQCluster(folder / "rabbitmq", say=say))
+        if may_mount():
+            stack.enter_context(small_disk(folder / "postgresql", DISK_MIB))
+    else:
+        broker = stack.enter_context(PrivateRabbitMQ(folder / "rabbitmq", say=say))
     postgresql = stack.enter_context(PrivatePostgreSQL(folder / "postgresql", say=say))
     world = World(folder / "suite", broker, postgresql, **more)
     stack.callback(world.end)

@@ -36,10 +36,15 @@ def may_mount():
     return subprocess.run(mount, capture_output=True, check=False).returncode == 0
 
 
+def is_small(folder):
+    """Whether the folder lies on a disk that may be filled."""
+    size = os.statvfs(folder)
+    return size.f_blocks * size.f_frsize <= _SMALL
+
+
 def fill(folder):
     """Write until nothing more fits. Raises ValueError on a disk that is not small."""
-    size = os.statvfs(folder)
-    if size.f_blocks * size.f_frsize > _SMALL:
+    if not is_small(folder):
         message = f"{folder} is on no small disk"
         raise ValueError(message)
     with (Path(folder) / _BALLAST).open("ab", buffering=0) as ballast:

@@ -15,6 +15,7 @@ from deploy.servers import PrivatePostgreSQL, PrivateRabbitMQ
 from shared.contracts.topology import SERVICES
 from shared.kernel.clock import SteppedClock
 from tests.chaos.proxy import Proxy
+from tests.chaos.small_disk import is_small
 from tests.chaos.suite import FullSuite
 from tests.chaos.supervise import HELD, ORDER
 
@@ -40,30 +41,42 @@ class World(FullSuite):
     def __init__(
         self, folder, broker: PrivateRabbitMQ, postgresql: PrivatePostgreSQL, *, name="chaos", replicas=None, **more
     ):
-        """`broker` and `postgresql` run. `name`: of the virtual host and of the databases. Nothing is started yet."""
+        """`broker` (or a cluster) and `postgresql` run. `name`: of virtual host and databases. Nothing is started."""
         self.broker = broker
         self.postgresql = postgresql
         self.name = name
         self.replicas = REPLICAS if replicas is None else replicas
-        self._direct_broker = broker.url_for(name)
+        nodes = getattr(broker, "nodes", ())
+        self._direct_broker, broker_port = broker.url_for(name), (nodes[0] if nodes else broker).port
         base = postgresql.url_for("postgres").rsplit("/", 1)[0]
         self._direct_database = f"{base}/{name}_{{service}}"
         for service in SERVICES:
             postgresql.url_for(f"{name}_{service}")
-        self.broker_proxy = Proxy("127.0.0.1", broker.port)
+        self.broker_proxy = Proxy("127.0.0.1", broker_port)
         self.database_proxy = Proxy("127.0.0.1", postgresql.port)
         self.broker_proxy.start()
         self.database_proxy.start()
+        if nodes:
+            self.broker_proxy.upstreams(broker.addresses())
         self.clock = SteppedClock(folder / "clock.offset")
         super().__init__(
             folder,
-            self._direct_broker.replace(f":{broker.port}/", f":{self.broker_proxy.port}/"),
+            self._direct_broker.replace(f":{broker_port}/", f":{self.broker_proxy.port}/"),
             self._direct_database.replace(f":{postgresql.port}/", f":{self.database_proxy.port}/"),
             clock_file=folder / "clock.offset",
             **more,
         )
         #: What faults may need and this world has (`Fault.needs`).
-        self.offers = frozenset({"root"}) if os.geteuid() == 0 else frozenset()
+        self.offers = frozenset(
+            name
+            for name, there in (
+                ("root", os.geteuid() == 0),
+                ("cluster", bool(nodes)),
+                ("one-broker", not nodes),
+                ("small-disk", is_small(postgresql.folder)),
+            )
+            if there
+        )
 
     def direct_database(self, service):
         """The database's own address."""
@@ -71,6 +84,8 @@ class World(FullSuite):
 
     def direct_broker(self):
         """The broker's own address."""
+        if "cluster" in self.offers:
+            return self.broker.url_for(self.name)  # at a node that runs
         return self._direct_broker
 
     def now(self):
@@ -91,7 +106,8 @@ class World(FullSuite):
         (self.settings.data_dir / HELD).mkdir(parents=True, exist_ok=True)
         pairs = [argument for pair in self.replicas.items() for argument in ("--replicas", "{}={}".format(*pair))]
         self.start(*pairs, ready_within=ready_within)
-        self.broker.settle()
+        for node in getattr(self.broker, "nodes", (self.broker,)):
+            node.settle()
 
     def end(self):
         """Stop everything of this world; the servers go on."""

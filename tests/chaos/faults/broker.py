@@ -48,7 +48,10 @@ def _calm(world, struck):
 
 
 def _fault(kind, hold_s, strike, heal, how):
-    return Fault(kind=kind, modes=frozenset({FULL}), hold_s=hold_s, strike=strike, heal=heal, how=how)
+    return Fault(
+        kind=kind, modes=frozenset({FULL}), hold_s=hold_s, strike=strike, heal=heal, needs=frozenset({"one-broker"}),
+        how=how,
+    )  # fmt: skip
 
 
 FAULTS = (
