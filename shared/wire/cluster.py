@@ -60,6 +60,10 @@ def judge_members(nodes: list[dict[str, Any]], queues: list[dict[str, Any]]) -> 
             what = f"has {len(online)} of {len(members)} members online: it takes and gives nothing"
             remedy = "bring the nodes back: docs/runbook.md, GridwhistleQuorumLost"
             yield Drift(code="no-majority", where=where, what=what, remedy=remedy)
+        elif len(online) < len(members):
+            what = f"has {len(online)} of {len(members)} members online: it works, and does not survive the next loss"
+            remedy = "bring the node back before another is touched: docs/runbook.md, GridwhistleBrokerNodeDown"
+            yield Drift(code="member-offline", where=where, what=what, remedy=remedy)
         elif len(members) < wanted:
             what = f"has {len(members)} member(s) on {len(nodes)} nodes: it does not survive the loss of a node"
             remedy = r"on each node that lacks it: rabbitmq-queues grow NODE all --queue-pattern '^gridwhistle\.'"

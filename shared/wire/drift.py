@@ -27,6 +27,7 @@ TITLES = {
     "feature-flag-off": "功能开关未启用 feature flag off",
     "permission-missing": "缺少权限 permission missing",
     "others-may-read": "他人可取消息 others may take messages",
+    "member-offline": "副本离线 member offline",
     "few-members": "副本不足 too few members",
     "no-majority": "失去多数 majority lost",
     "not-allowed": "无权声明 not allowed to declare",

@@ -19,7 +19,7 @@ def _queue(members, online, name=QUEUE):
     [
         ("a", "a", "a", None),
         ("abc", "abc", "abc", None),
-        ("abc", "abc", "ab", None),
+        ("abc", "abc", "ab", "member-offline"),
         ("abcde", "abc", "abc", None),
         ("abc", "abc", "a", "no-majority"),
         ("abc", "ab", "a", "no-majority"),
