@@ -376,3 +376,14 @@ def test_every_stored_text_is_the_askers_alone_in_the_view_of_handlers(desk):
     assert (view["text"], view["asker_kind"]) == (LIGHT, "resident")
     assert [unit["id"] for unit in view["ladder"]] == [GRID, COMMUNITY, STREET, DISTRICT]
     assert view["actions"][0] == "assign"
+
+
+def test_a_note_moves_no_due_instant_in_lists(desk):
+    """Progress leaves the clocks unread; the instants that lists sort by must stay as the clocks say."""
+    desk.open()
+    desk.do(WORKER, "accept")
+    (before,) = desk.ask(DISTRICT_CLERK, "/api/v1/matters")["items"]
+    desk.do(WORKER, "progress", note="已联系物业")
+    (after,) = desk.ask(DISTRICT_CLERK, "/api/v1/matters")["items"]
+    assert before["next_due_at"] is not None
+    assert after == before | {"version": before["version"] + 1}

@@ -90,6 +90,14 @@ def test_a_due_instant_is_after_its_start_and_its_share_one_is_itself(case, targ
     assert OFFICE.share(start, target, 1.0, pauses) == due.at
 
 
+@given(with_pauses(), targets, st.lists(st.floats(0.01, 3.0), max_size=4))
+def test_shares_worked_out_together_are_those_worked_out_alone(case, target, shares):
+    start, pauses = case
+    due, instants_ = OFFICE.due_and_shares(start, target, shares, pauses)
+    assert due == OFFICE.due(start, target, pauses)
+    assert list(instants_) == [OFFICE.share(start, target, share, pauses) for share in shares]
+
+
 @given(with_pauses(), seconds, seconds)
 def test_a_longer_target_is_never_due_earlier(case, one, other):
     start, pauses = case
