@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
+from threading import Event
 
 import pytest
 from sqlalchemy import select
@@ -80,6 +81,21 @@ def test_scanners_a_day_apart_do_each_step_once(bench):
     for application in (ahead, right, behind):
         application.run_due()
     assert told(bench, "clock-breached") == breached
+    assert findings(bench) == set()
+
+
+def test_relays_a_day_apart_lose_nothing(bench):
+    ahead = bench.relay("intake", holder="ahead", clock=ManualClock(bench.clock.now() + DAY))
+    behind = bench.relay("intake", holder="behind", clock=ManualClock(bench.clock.now() - DAY))
+    led = set()
+    for number in range(6):
+        bench.register(f"井盖松动 {number}")
+        for relay in (ahead, behind) if number % 2 else (behind, ahead):
+            relay.run_once(Event())
+            led.add(relay._candidate.holder if relay._token is not None else None)
+    for relay in (ahead, behind):
+        relay._leave()
+    assert led >= {"ahead", "behind"}
     assert findings(bench) == set()
 
 

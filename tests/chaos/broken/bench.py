@@ -81,14 +81,14 @@ class Bench:
             services.definition(service), self.settings, clock=self.clock, jurisdiction=self.pack
         )  # fmt: skip
 
-    def relay(self, service, *, holder=None, connect=None):
+    def relay(self, service, *, holder=None, clock=None):
         """A relay of the product, with a connection of its own once it needs one."""
         return Relay(
             service,
             engine=self.engines[service],
-            clock=self.clock,
+            clock=clock or self.clock,
             holder=holder or f"relay of {service}",
-            connect=connect or (lambda: Publisher(self.settings.broker_url, f"bench relay of {service}")),
+            connect=lambda: Publisher(self.settings.broker_url, f"bench relay of {service}"),
             metrics=RelayMetrics(service),
         )
 
