@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.deliberation.domain import FINAL
 from services.deliberation.tables import matters, measures, opinions, resolutions, topic_parties, topics
 from shared.kernel.errors import NotFound, Stale
+from shared.ledger.bulk import Inserting, updating
 
 _FINAL = [state.value for state in FINAL]
 
@@ -19,11 +21,26 @@ _FINAL = [state.value for state in FINAL]
 # -- matters
 
 
-def note_matter(db: Connection, matter_id: str, **values: Any) -> None:
-    """Keep what an event tells of a matter, whichever event of it comes first."""
-    dialect = postgresql if db.dialect.name == "postgresql" else sqlite
-    row = {"id": matter_id, "title": "", "state": "open"} | values
-    db.execute(dialect.insert(matters).values(**row).on_conflict_do_update(index_elements=[matters.c.id], set_=values))
+_BORN = {"title": "", "state": "open"}
+
+
+def note_matters(db: Connection, told: Mapping[str, Mapping[str, Any]]) -> None:
+    """Keep what events tell of matters (id -> columns), whichever event of a matter comes first."""
+    groups: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
+    for matter_id in sorted(told):
+        values = told[matter_id]
+        born = [value for name, value in _BORN.items() if name not in values]
+        groups.setdefault(tuple(values), []).append((matter_id, *values.values(), *born))
+    for columns, rows in groups.items():
+        _noting(columns).run(db, rows)
+
+
+@lru_cache(maxsize=100)
+def _noting(columns: tuple[str, ...]) -> Inserting:
+    born = tuple(name for name in _BORN if name not in columns)
+    return Inserting(
+        table=matters, columns=("id", *columns, *born), conflict=f"ON CONFLICT (id) DO UPDATE SET {updating(columns)}"
+    )
 
 
 def matter(db: Connection, matter_id: str) -> Row[Any]:
@@ -170,10 +187,16 @@ def measures_of(db: Connection, topic_id: str) -> Sequence[Row[Any]]:
     return db.execute(select(measures).where(measures.c.topic_id == topic_id).order_by(measures.c.place)).all()
 
 
-def open_measures_of(db: Connection, matter_id: str) -> Sequence[Row[Any]]:
-    """A matter's measures that are not completed, in a fixed order."""
-    query = select(measures).where(measures.c.matter_id == matter_id, measures.c.completed_at.is_(None))
-    return db.execute(query.order_by(measures.c.id)).all()
+_OPEN_MEASURES = (
+    select(measures)
+    .where(measures.c.matter_id.in_(bindparam("matters", expanding=True)), measures.c.completed_at.is_(None))
+    .order_by(measures.c.id)
+)
+
+
+def open_measures_of(db: Connection, matter_ids: Collection[str]) -> Sequence[Row[Any]]:
+    """These matters' measures that are not completed, in a fixed order."""
+    return db.execute(_OPEN_MEASURES, {"matters": list(matter_ids)}).all() if matter_ids else ()
 
 
 def measure(db: Connection, topic_id: str, measure_id: str) -> Row[Any]:

@@ -21,7 +21,7 @@ from nameko.extensions import ProviderCollector, SharedExtension
 
 from shared.runtime.health import STARTING
 from shared.runtime.running import RunningService
-from shared.wire.connection import BROKER_ERRORS, limit_waits, sanitized
+from shared.wire.connection import BROKER_ERRORS, limit_waits, read_ahead, sanitized
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +29,6 @@ log = logging.getLogger(__name__)
 RUNNING = "running"
 #: Messages that the broker hands over per queue before it waits for acknowledgements: a batch at work, one gathering.
 PREFETCH = 200
-#: Bytes read from the broker's connection at once: dozens of messages. py-amqp asks nine times for each.
-_READ_AT_ONCE = 16_384
 #: Seconds between two looks whether the process was told to stop.
 _LOOK_EVERY_S = 0.2
 #: Seconds between tries at a broker that is away: first, added each time, longest.
@@ -109,7 +107,7 @@ class RawQueueConsumer(SharedExtension, ProviderCollector, ConsumerMixin):
                 self.on_connection_error, None, interval_start=first, interval_step=step, interval_max=longest
             )
             limit_waits(connection.connection)
-            _read_ahead(connection.connection.transport)
+            read_ahead(connection.connection)
             yield connection
 
     @contextmanager
@@ -206,12 +204,6 @@ class RawQueueConsumer(SharedExtension, ProviderCollector, ConsumerMixin):
                         channel.basic_ack(tag)
             except BROKER_ERRORS as error:
                 log.warning("acknowledgement lost; the inbox will know the message", extra={"reason": str(error)})
-
-
-def _read_ahead(transport: Any) -> None:
-    """Have py-amqp read what there is instead of a few bytes at a time; it keeps what it does not need yet."""
-    receive = transport.sock.recv
-    transport._quick_recv = lambda wanted: receive(max(wanted, _READ_AT_ONCE))  # noqa: SLF001 -- there is no other way
 
 
 def _untouched(raw: Any, channel: Any = None, **_ignored: Any) -> Message:
