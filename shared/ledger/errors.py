@@ -35,8 +35,10 @@ _PASSING = ("08", "40", "53", "57", "25006", "25P03", "55P03", "58030")
 #: Its driver calls a misspelt table "operational" just as it calls a full disk.
 _PASSING_SQLITE = frozenset({5, 6, 7, 9, 10, 13, 14, 15})
 _FULL, _MANY, _LOCKED = "has no space left", "has no connection left", "is locked by another process"
-_WORDS = {"53100": _FULL, "53300": _MANY}
-_WORDS_SQLITE = {5: _LOCKED, 6: _LOCKED, 13: _FULL}
+#: SQLite says this of a full disk too, when it is one of the files beside the database that does not fit.
+_IO = "cannot use its disk (full, or failing)"
+_WORDS = {"53100": _FULL, "53300": _MANY, "58030": _IO}
+_WORDS_SQLITE = {5: _LOCKED, 6: _LOCKED, 10: _IO, 13: _FULL}
 
 
 def is_transient(error: DBAPIError) -> bool:

@@ -11,10 +11,12 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 
+from sqlalchemy.exc import DBAPIError
+
 from shared.contracts import topology
 from shared.ledger import outbox
 from shared.ledger.engines import reading, writing
-from shared.ledger.errors import HandlerFailed
+from shared.ledger.errors import HandlerFailed, Transient, is_transient, what_passes
 from shared.runtime.application import Application
 
 log = logging.getLogger(__name__)
@@ -33,10 +35,19 @@ class LoopbackRelay:
         """Deliver until every outbox is empty, and return the names of those who heard something.
 
         With `sources` only those outboxes are looked at first: for a caller who knows that the others are empty.
-        Raises HandlerFailed when events go round for ever.
+        Raises HandlerFailed when events go round for ever, Transient when an outbox cannot be read or marked now (a
+        full disk, another process's lock).
         """
+        try:
+            return self._settle(set(self._applications if sources is None else sources), rounds)
+        except DBAPIError as error:
+            if is_transient(error):
+                message = f"an outbox {what_passes(error)}: {error.orig}"
+                raise Transient(message) from error
+            raise
+
+    def _settle(self, waiting: set[str], rounds: int) -> set[str]:
         heard: set[str] = set()
-        waiting = set(self._applications if sources is None else sources)
         for _ in range(rounds):
             # Only who delivered or heard something can have more to deliver.
             moved: set[str] = set()
@@ -59,8 +70,10 @@ class LoopbackRelay:
         for hearer in self._applications.values():
             mine = [row for row in rows if hearer.name in _hearers(row.type)]
             if mine:
-                hearers.add(hearer.name)
-                kept |= self._deliver(hearer, mine)
+                left = self._deliver(hearer, mine)
+                kept |= left
+                if len(left) < len(mine):
+                    hearers.add(hearer.name)
         delivered = [row.message_id for row in rows if row.message_id not in kept]
         if delivered:
             with writing(engine) as db:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import sqlite3
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 
 from deploy.launcher.suite import Suite
 from shared.contracts.envelope import from_bytes
@@ -17,6 +19,8 @@ from shared.kernel.sealing import new_key_text
 from shared.ledger import reception as reception_module
 from shared.ledger import tables
 from shared.ledger.engines import reading
+from shared.ledger.errors import Transient
+from shared.ledger.reception import Received
 from shared.runtime import loopback
 from shared.runtime.settings import Settings
 
@@ -151,4 +155,35 @@ def test_killed_and_started_again(pack, settings, monkeypatch, undisturbed, plac
         break
     assert deaths == 1
     assert account(suite) == undisturbed
+    suite.close()
+
+
+def test_an_outbox_that_cannot_be_read_now_is_no_end_of_the_process(settings, pack, monkeypatch):
+    """A full disk: SQLite says so even to who only wants to read (embedded mode's process died of it)."""
+    suite = open_suite(settings, pack)
+
+    def no_room(*_arguments, **_more):
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+        raise OperationalError("PRAGMA journal_mode=WAL", {}, error)
+
+    monkeypatch.setattr(loopback.outbox, "pending", no_room)
+    with pytest.raises(Transient, match="disk I/O error"):
+        suite.relay.settle()
+    suite.close()
+
+
+def test_what_cannot_be_handled_now_is_left_for_the_next_time(settings, pack, monkeypatch):
+    suite = open_suite(settings, pack)
+    looks = []
+    pending = loopback.outbox.pending
+    monkeypatch.setattr(loopback.outbox, "pending", lambda *arguments: looks.append(1) or pending(*arguments))
+    dispatch = suite.applications["dispatch"]
+    away = [Received(envelope=None, outcome=None, kept=Transient("away"))]
+    monkeypatch.setattr(type(dispatch), "receive_many", lambda _self, raws: away * len(raws))
+    demand = {"channel": "hotline", "text": "楼道灯不亮", "location": {"address": "光华东里1号楼"}}
+    suite.applications["intake"].execute("intake.register-demand", demand, suite.actor(HEAD))
+    looks.clear()
+    assert suite.relay.settle({"intake"}) == set()
+    assert len(looks) == 1  # not a thousand times in a row
     suite.close()
