@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from deploy.launcher.installation import pack_folder
 from deploy.launcher.suite import Suite
@@ -260,6 +260,24 @@ def test_a_database_that_is_busy_is_waited_for_and_one_that_stays_away_is_told(s
         db.commit()
     with pytest.raises(Transient, match="away"):
         replay(suite, "notify", outboxes(suite, "notify"), receive=away)
+
+
+def test_a_replay_takes_a_transaction_per_hundred_events_and_none_for_what_is_known(suite):
+    """Speed comes from batches: ten thousand events must not be ten thousand transactions."""
+    application = suite.applications["notify"]
+    commits = []
+    event.listen(application.at_hand.engine, "commit", lambda _db: commits.append(1))
+    known = replay(suite, "notify", trace(suite, "notify"))
+    assert known.keys() == {"duplicate"}
+    assert len(commits) == 3  # begun, its one page, done
+    with writing(application.at_hand.engine) as db:
+        for table in (tables.inbox, tables.stream_positions, *reversed(notify.metadata.sorted_tables)):
+            db.execute(table.delete())
+        db.commit()
+    commits.clear()
+    lost = replay(suite, "notify", trace(suite, "notify"))
+    assert sum(lost.values()) == known["duplicate"] > 50
+    assert len(commits) <= 3 + -(-known["duplicate"] // 100)
 
 
 def test_bytes_that_the_trace_did_not_store_are_never_handed_out(suite):
