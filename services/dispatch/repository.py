@@ -29,6 +29,7 @@ from services.dispatch.tables import (
 from shared.kernel.clock import parse_instant, rfc3339
 from shared.kernel.errors import Stale
 from shared.kernel.worktime import Pause, Target, parse_target
+from shared.ledger.bulk import Inserting
 from shared.ledger.dialects import built, upsert
 from shared.ledger.writes import Write, write
 
@@ -112,15 +113,12 @@ def count_demands(db: Connection, matter_id: str, demands: int) -> None:
     db.execute(update(matters).where(matters.c.id == matter_id).values(demands=demands))
 
 
-@built
-def _open_to(dialect: str) -> Any:
-    # With RETURNING the rows go to PostgreSQL in one statement.
-    return upsert(dialect, matter_scopes).on_conflict_do_nothing().returning(matter_scopes.c.unit)
+_OPEN_TO = Inserting(table=matter_scopes, columns=("unit", "matter_id"), conflict="ON CONFLICT DO NOTHING")
 
 
 def open_to(db: Connection, matter_id: str, units: Iterable[str]) -> None:
     """Let these units see the matter."""
-    db.execute(_open_to(db), [{"unit": unit, "matter_id": matter_id} for unit in units])
+    _OPEN_TO.run(db, [(unit, matter_id) for unit in units])
 
 
 def sees(db: Connection, matter_id: str, unit: str) -> bool:
@@ -129,13 +127,14 @@ def sees(db: Connection, matter_id: str, unit: str) -> bool:
     return db.execute(query).one_or_none() is not None
 
 
-_ADD_STEP = insert(matter_steps).inline()
+_STEP_FIELDS = ("matter_id", "at", "action", "actor", "unit", "attempt", "detail")
+_ADD_STEPS = Inserting(table=matter_steps, columns=_STEP_FIELDS)
 
 
 def add_steps(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Keep what was done."""
     if rows:
-        db.execute(_ADD_STEP, list(rows))
+        _ADD_STEPS.run(db, [[row[name] for name in _STEP_FIELDS] for row in rows])
 
 
 def steps_of(db: Connection, matter_id: str) -> Sequence[Row[Any]]:
@@ -178,28 +177,21 @@ def _known_target(kind: str, value: Any) -> Target:
     return parse_target({kind: dict(value) if isinstance(value, tuple) else value})
 
 
-_ADD_CLOCKS = insert(clocks)
+#: What lists and scans look for.
+_DERIVED = ("soon_at", "gross_at", "next_step_at")
+_ADD_CLOCKS = Inserting(table=clocks, columns=(*_CLOCK_FIELDS, *_DERIVED))
 
 
 def add_clocks(db: Connection, new: Sequence[SlaClock]) -> None:
     """Store new clocks."""
     if new:
-        rows = [{name: _column(getattr(clock, name)) for name in _CLOCK_FIELDS} | _derived(clock) for clock in new]
-        db.execute(_ADD_CLOCKS, rows)
-
-
-def _derived(clock: SlaClock) -> dict[str, Any]:
-    """What lists and scans look for."""
-    return {"soon_at": clock.soon_at, "gross_at": clock.gross_at, "next_step_at": clock.next_step_at}
+        _ADD_CLOCKS.run(db, [[_column(getattr(clock, name)) for name in _ADD_CLOCKS.columns] for clock in new])
 
 
 def _moved(old: SlaClock, new: SlaClock) -> dict[str, Any]:
     """The columns in which a clock differs now."""
     changed = _changed(_CLOCK_FIELDS, old, new)
-    if changed:
-        before = _derived(old)
-        changed |= {name: value for name, value in _derived(new).items() if value != before[name]}
-    return changed
+    return changed | _changed(_DERIVED, old, new) if changed else {}
 
 
 @built
