@@ -14,7 +14,7 @@ QUEUE = next(row.queue for row in topology.subscriptions_of("intake") if row.sou
 
 @pytest.fixture(scope="module")
 def cluster(server_folder):
-    with PrivateRabbitMQCluster(server_folder / "cluster") as made:
+    with PrivateRabbitMQCluster(server_folder / "chain-cluster") as made:
         yield made
 
 

@@ -90,7 +90,7 @@ FAULTS = (
     ),
     _fault(
         "confirms-late", (2, 10), _late(_BROKER), _BROKER,
-        "Every answer of RabbitMQ half a second to six seconds late: beyond the rig's deadline for confirms in part",
+        "Every answer of RabbitMQ half a second to six seconds late, confirms among them",
     ),
     _fault(
         "database-link-cut", (0, 0), _cut(_DATABASE), _DATABASE,
