@@ -25,7 +25,7 @@ import psycopg2
 
 from benchmarks import installation
 from benchmarks.lifecycle import seeding
-from benchmarks.lifecycle.processor import cpu_seconds
+from benchmarks.lifecycle.processor import by_database, cpu_seconds
 from benchmarks.lifecycle.table import print_profile, print_table
 from benchmarks.lifecycle.work_plan import work_plan
 from deploy.servers import PrivatePostgreSQL, PrivateRabbitMQ
@@ -36,6 +36,7 @@ from shared.runtime.settings import Settings
 IDLE_S, REST_S = 5.0, 90.0
 #: Lives driven before those that count: caches fill, connections open.
 WARM_UP = 40
+_DATABASES = "bench_"
 _HERE = Path(__file__).parent
 
 
@@ -47,7 +48,7 @@ def _levels(_context: click.Context, _option: click.Parameter, text: str) -> tup
 @click.option("--matters", default=200, show_default=True, help="How many lives to drive and count.")
 @click.option("--seeded", default="0", show_default=True, callback=_levels, help="Matters there already: 0,100000,…")
 @click.option("--clients", default=8, show_default=True, help="Clients at once.")
-@click.option("--in-hand", default=40, show_default=True, help="Lives that one client has in hand at most.")
+@click.option("--in-hand", default=80, show_default=True, help="Lives that one client has in hand at most.")
 @click.option("--profile", is_flag=True, help="Also sample where the processes spend their CPU time, in a second pass.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Where to keep servers' data; default: temporary.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
@@ -91,7 +92,7 @@ class Bench:
         self.in_hand = in_hand
         self.settings: Settings = installation.settings_for(folder, broker, database)
         for service in SERVICES:
-            database.url_for(f"bench_{service}")
+            database.url_for(_DATABASES + service)
         self._runs = 0
 
     def at_levels(self, matters: int, levels: tuple[int, ...]) -> list[dict[str, Any]]:
@@ -148,9 +149,10 @@ class Bench:
             idle = _difference(before, cpu_seconds(families))
             memory = installation.memory(self.settings)
             events_before = self._traced()
-            before = cpu_seconds(families)
+            before, before_in_database = cpu_seconds(families), by_database(self.database.pid, _DATABASES)
             told = self._drive(matters, "量")
             used = _difference(before, cpu_seconds(families))
+            in_database = _difference(before_in_database, by_database(self.database.pid, _DATABASES))
             events = self._traced() - events_before
         used["clients"] = told["cpu_s"]
         seconds = told["rested"] - told["began"]
@@ -166,6 +168,7 @@ class Bench:
             "early": told["early"],
             "longest_answer_s": told["longest_s"],
             "cpu_ms": cpu_ms | {"all": sum(cpu_ms.values())},
+            "postgresql_ms": {name: 1_000 * value / matters for name, value in in_database.items()},
             "idle_cpu_percent": {name: 100 * value / IDLE_S for name, value in idle.items()},
             "memory_mb": memory,
         }

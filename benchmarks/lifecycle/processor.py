@@ -1,4 +1,4 @@
-"""CPU seconds by process, read from /proc; for servers, of all their processes together, those that ended included."""
+"""CPU seconds by process, read from /proc; PostgreSQL's by the database that its processes serve."""
 
 from __future__ import annotations
 
@@ -29,3 +29,20 @@ def _family(root: int, children: Mapping[int, Iterable[int]]) -> Iterable[int]:
     yield root
     for child in children.get(root, ()):
         yield from _family(child, children)
+
+
+def by_database(postmaster: int, prefix: str) -> dict[str, float]:
+    """CPU seconds so far of PostgreSQL's processes: those that serve `<prefix><name>` under that name, others as one."""
+    found: dict[str, float] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            title = (stat.parent / "cmdline").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+        if int(fields[1]) == postmaster:
+            words = [word for word in title.split() if word.startswith(prefix)]
+            name = words[0].removeprefix(prefix) if words else "log, checkpoints, vacuum"
+            used = (int(fields[11]) + int(fields[12])) / _TICKS
+            found[name] = found.get(name, 0.0) + used
+    return found

@@ -22,10 +22,14 @@ def print_table(found: Sequence[Mapping[str, Any]]) -> None:
         ("events a second", [f"{one['events_s']:,.0f}" for one in found]),
         ("of publishing", [f"1/{1 / one['of_publishing']:.0f}" for one in found]),
         ("events a life", [f"{one['events_per_life']:.1f}" for one in found]),
-        ("requests a life", [f"{one['requests_per_life']:.2f}" for one in found]),
+        ("requests a life, those that came too early included", [f"{one['requests_per_life']:.2f}" for one in found]),
         ("longest answer, s", [f"{one['longest_answer_s']:.2f}" for one in found]),
     ]
     rows += [(f"CPU ms a life: {name}", [f"{one['cpu_ms'][name]:.1f}" for one in found]) for name in found[0]["cpu_ms"]]
+    rows += [
+        (f"PostgreSQL's by database: {name}", [f"{one['postgresql_ms'].get(name, 0):.1f}" for one in found])
+        for name in sorted(found[0]["postgresql_ms"])
+    ]
     rows += [
         (f"idle, % of a core: {name}", [f"{one['idle_cpu_percent'].get(name, 0):.1f}" for one in found])
         for name in found[0]["idle_cpu_percent"]
