@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from sqlalchemy import func, insert, select, text
 
 from deploy.launcher.cli import group
+from services.deliberation import tables as deliberation
 from services.notify import tables as notify
 from services.oversight import tables as oversight
 from shared.contracts import dispatch, registry, shapes
@@ -38,6 +39,10 @@ MODELS = ("oversight", "notify", "deliberation", "intake")
 #: The rebuild in small steps, so that it can be killed amid them.
 SMALL_STEPS = (
     "import shared.ledger.rebuild as it; it._COMPARED, it._MENDED = 4, 2; "
+    "from deploy.launcher.cli import main; main({arguments!r})"
+)
+REPLAY_IN_SMALL_STEPS = (
+    "import shared.ledger.replay as it; it._PAGE, it._BATCH = 20, 5; "
     "from deploy.launcher.cli import main; main({arguments!r})"
 )
 
@@ -247,6 +252,27 @@ def set_back(suite, kept, earlier):
             if rows:
                 db.execute(insert(table), rows)
         db.commit()
+
+
+def test_killed_by_force_amid_a_replay_and_resumed(suite, run):
+    heard = count(suite, "deliberation", tables.inbox)
+    before = whole(suite, "deliberation", [tables.stream_positions, deliberation.matters])
+    damage(suite, "deliberation", "TRUNCATE inbox", "TRUNCATE stream_positions", "UPDATE matters SET state = 'open'")
+    arguments = ["replay", "--service", "deliberation", "--from-trace", "--reason", "演练：中途被杀"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", REPLAY_IN_SMALL_STEPS.format(arguments=arguments)], cwd=PROJECT,
+        env=os.environ | suite.settings.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    suite.until(lambda: count(suite, "deliberation", tables.inbox) > 30, 60, every=0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait(10) == -signal.SIGKILL
+    assert count(suite, "deliberation", tables.inbox) < heard
+    counts = run("replay", "--service", "deliberation", "--from-trace", "--reason", "接着", "--resume")["counts"]
+    assert "parked" not in counts
+    assert count(suite, "deliberation", tables.inbox) == heard
+    assert whole(suite, "deliberation", [tables.stream_positions, deliberation.matters]) == before
+    counts = run("replay", "--service", "deliberation", "--from-trace", "--reason", "再来")["counts"]
+    assert counts == {"duplicate": heard}
 
 
 # -- quarantine --------------------------------------------------------------------------------------------------------
