@@ -21,18 +21,17 @@ from deploy.launcher.cli import group
 from services.deliberation import tables as deliberation
 from services.notify import tables as notify
 from services.oversight import tables as oversight
-from shared.contracts import dispatch, registry, shapes
-from shared.contracts.envelope import SOURCE_PREFIX, Envelope
+from shared.contracts import registry
 from shared.contracts.topology import SERVICES
 from shared.kernel.clock import rfc3339
 from shared.kernel.errors import Refusal
-from shared.kernel.ids import RandomIds
 from shared.ledger import tables
 from shared.ledger.engines import reading, writing
-from tests.chaos import rebuilt, wire
+from tests.chaos import rebuilt
 from tests.chaos.book import Book
 from tests.chaos.producer import Producer
 from tests.chaos.suite import PROJECT
+from tests.integration.full.stranger import Stranger
 
 CLIENTS = 8
 MODELS = ("oversight", "notify", "deliberation", "intake")
@@ -276,39 +275,6 @@ def test_killed_by_force_amid_a_replay_and_resumed(suite, run):
 
 
 # -- quarantine --------------------------------------------------------------------------------------------------------
-
-
-class Stranger:
-    """A stream of dispatch that dispatch never told: what hearers make of it is theirs alone to see."""
-
-    def __init__(self, suite):
-        self.suite, self.matter, self.version = suite, f"stranger-{RandomIds().new()}", 0
-
-    def envelope(self, level="grid", version=None):
-        if version is None:
-            self.version += 1
-        event = dispatch.MatterAssigned(
-            matter_id=self.matter, unit="yongan-nanli-6", level=level, reason="r", assigned_by="x"
-        )
-        row = registry.by_shape(type(event))
-        return Envelope(
-            id=RandomIds().new(), source=SOURCE_PREFIX + "dispatch", type=row.type, subject=self.matter,
-            time=datetime.now(UTC), stream=f"dispatch.matter:{self.matter}", streamversion=version or self.version,
-            correlationid="c", causationid=None, traceparent=None, classification="internal", data=shapes.dump(event),
-        )  # fmt: skip
-
-    def send(self, *raws):
-        queue = "gridwhistle.oversight.from.dispatch"
-        ids = RandomIds()
-        wire.publish(self.suite.direct_broker(), [wire.straight_to(queue, raw, ids.new()) for raw in raws])
-
-    def state(self):
-        with reading(self.suite.engines["oversight"]) as db:
-            query = select(tables.stream_positions.c.version, tables.stream_positions.c.waiting).where(
-                tables.stream_positions.c.stream == f"dispatch.matter:{self.matter}"
-            )
-            row = db.execute(query).one_or_none()
-        return None if row is None else tuple(row)
 
 
 def held(run, suite, number):
