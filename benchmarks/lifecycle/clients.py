@@ -2,8 +2,8 @@
 
 Each client is a thread with one kept-alive connection per service and a desk of lives in hand. It does one step of
 whatever life is ready; a step that comes too early (the event that makes it possible is still on its way) is asked
-again two seconds later and counted. The asker learns of the evaluation from the letter, as people do, and answers by its
-link. Cheap on purpose: what the clients burn is missing to the suite on the same machine.
+again two seconds later and counted. The asker learns of the evaluation from the letter, as people do, and answers by
+its link. Cheap on purpose: what the clients burn is missing to the suite on the same machine.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def _family(root: int, children: Mapping[int, Iterable[int]]) -> Iterable[int]:
 
 
 def by_database(postmaster: int, prefix: str) -> dict[str, float]:
-    """CPU seconds so far of PostgreSQL's processes: those that serve `<prefix><name>` under that name, others as one."""
+    """CPU seconds so far of PostgreSQL's processes: those that serve `<prefix><name>` as `<name>`, others as one."""
     found: dict[str, float] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
