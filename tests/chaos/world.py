@@ -10,6 +10,7 @@ import os
 import signal
 import time
 from datetime import timedelta
+from pathlib import Path
 
 from deploy.servers import PrivatePostgreSQL, PrivateRabbitMQ
 from shared.contracts.topology import SERVICES
@@ -141,6 +142,10 @@ class World(FullSuite):
         """Let the supervisor start it again; nothing when it is not held."""
         (self.settings.data_dir / HELD / name).unlink(missing_ok=True)
 
+    def is_ready(self):
+        """Whether every process is ready, and none has died that the supervisor did not notice yet."""
+        return super().is_ready() and all(_lives(each["pid"]) for each in self.running())
+
     def until(self, condition, seconds, every=0.1):
         """As FullSuite's; the message names what is not ready."""
         deadline = time.monotonic() + seconds
@@ -157,6 +162,16 @@ def _signal(pid, number):
         os.kill(pid, number)
     except ProcessLookupError:
         return
+
+
+def _lives(pid):
+    """Whether a process is there and no zombie."""
+    try:
+        # The name, in parentheses, may hold anything; the state follows it.
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in ("Z", "X")
 
 
 def _tail(path):
