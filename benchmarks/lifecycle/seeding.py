@@ -3,8 +3,8 @@
 Every row of every service's tables is copied as often as needed with other ids (the leading eight digits of each uuid7
 are replaced, in streams too), an hour earlier for each copy. Indexes are dropped meanwhile and made again from their
 own definitions; statistics are gathered afterwards. What differs from a suite that has really grown: trace and outbox
-rows carry an envelope of two bytes, the copies' links of the trace's chain do not verify, and outbox, inbox and
-idempotency hold the newest matters only, as the purge leaves them.
+rows carry an envelope of two bytes, the copies' links of the trace's chain do not verify, and some tables hold the
+newest matters only (`KEPT`): outbox, inbox and idempotency as the purge leaves them, the trace to fit the disk.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from shared.contracts.topology import SERVICES
 
 #: Schema that keeps the rows that are copied.
 _ORIGINALS = "originals"
-#: Tables that a purge keeps short, and how many matters' worth of rows stay there.
-PURGED, KEPT_MATTERS = ("outbox", "inbox", "idempotency"), 50_000
+#: Tables that do not hold all matters -> how many matters' worth of rows they hold.
+KEPT = {"outbox": 20_000, "inbox": 20_000, "idempotency": 20_000, "trace": 300_000}
 #: Tables of which a copy means nothing.
 _SINGLE = ("leases", "alembic_version", "trace_head")
 _POSITIONS = ("position", "serial")
@@ -66,7 +66,7 @@ def _grow_one(url: str, originals: Originals, first: int, last: int) -> None:
         for table in _tables(db):
             if table in _SINGLE:
                 continue
-            until = min(last, -(-KEPT_MATTERS // originals.matters)) if table in PURGED else last
+            until = min(last, -(-KEPT.get(table, last * originals.matters) // originals.matters))
             if until >= first:
                 db.execute(_copying(db, table, originals, first, until))
         for statement in made_again:
