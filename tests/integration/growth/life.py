@@ -114,6 +114,13 @@ def look_around(stage):
                 except Refusal:
                     continue
         Health(application=application, database_fault=None).metrics()
+    row = {
+        "text": "楼道灯不亮",
+        "location": {"address": "光华东里1号楼"},
+        "source_ref": "r1",
+        "asker": {"kind": "resident"},
+    }
+    stage.execute("intake.import-demands", {"source": "hotline", "rows": [row]}, actor)
 
 
 def _period(stage, path):

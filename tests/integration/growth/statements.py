@@ -11,6 +11,8 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
+#: Statements of one kind that are kept.
+_OF_A_KIND = 6
 _LISTS = re.compile(r"\((?:%\(\w+\)s(?:::\w+)?,? ?)+\)|(?:, )?\((?:%\(\w+\)s(?:::[\w ]+)?,? ?)+\)")
 _NAMES = re.compile(r"%\(\w+\)s")
 
@@ -26,7 +28,8 @@ class Statement:
     @property
     def shape(self) -> str:
         """The text without what differs from run to run: how many values a list had, how parameters are named."""
-        return re.sub(r"(\(\?\)(, )?)+", "(?)", _NAMES.sub("?", _LISTS.sub("(?)", " ".join(self.text.split()))))
+        plain = " ".join(self.text.replace('"', "").split())
+        return re.sub(r"(\(\?\)(, )?)+", "(?)", _NAMES.sub("?", _LISTS.sub("(?)", plain)))
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,19 @@ class Plan:
 
 
 class Recorder:
-    """Everything said on some engines, once per kind of statement."""
+    """Everything said on some engines: of each kind of statement the first few, which ask for different things."""
 
     def __init__(self) -> None:
-        self.heard: dict[tuple[str, str], Statement] = {}
+        self._heard: dict[tuple[str, str], list[Statement]] = {}
+
+    def statements(self, service: str | None = None, part: str = "") -> list[Statement]:
+        """Those of a service (None: of all) whose shape has this part."""
+        return [
+            statement
+            for (of, shape), several in self._heard.items()
+            if service in (None, of) and part in shape
+            for statement in several
+        ]
 
     @contextmanager
     def on(self, engines: dict[str, Engine]) -> Iterator[None]:
@@ -66,7 +78,9 @@ class Recorder:
     def _listener(self, service: str) -> Any:
         def hear(_connection, _cursor, text, parameters, _context, many):
             statement = Statement(service, text, parameters[0] if many and isinstance(parameters, list) else parameters)
-            self.heard.setdefault((service, statement.shape), statement)
+            several = self._heard.setdefault((service, statement.shape), [])
+            if len(several) < _OF_A_KIND and all(one.parameters != statement.parameters for one in several):
+                several.append(statement)
 
         return hear
 
