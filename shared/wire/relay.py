@@ -100,6 +100,7 @@ class Relay:
         self._token: int | None = None
         self._renewed_at = float("-inf")
         self._counted_at = float("-inf")
+        self._hung_up_at = float("-inf")
         self._resting: dict[str, _Rest] = {}
 
     def run(self, stop: Event) -> None:
@@ -190,15 +191,23 @@ class Relay:
             raise
         except DBAPIError:
             # Answers are due that the next round could not place: another relay may lead by then.
-            self._publisher = None
-            self._metrics.connected(connected=False)
-            publisher.close()
+            self._hang_up(publisher)
             raise
         answers = publisher.take_answers()
+        if answers.refused and self._monotonic() - self._hung_up_at >= FIRST_REST_S:
+            # RabbitMQ 3.10 asks for a queue's leader once a channel: opened while a node was being lost, it
+            # would refuse everything for that queue for as long as the channel lasts (rabbitmq-server, pull 9241).
+            self._hung_up_at = self._monotonic()
+            self._hang_up(publisher)
         self._settle(rows, answers)
         if not answers.confirmed and (answers.refused or answers.returned):
             message = f"the broker took none of {len(rows)} events: {_first_reason(answers)}"
             raise BrokerAway(message)
+
+    def _hang_up(self, publisher: Publishes) -> None:
+        self._publisher = None
+        self._metrics.connected(connected=False)
+        publisher.close()
 
     def _collect(self, publisher: Publishes, stop: Event) -> None:
         told = False

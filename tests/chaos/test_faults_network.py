@@ -93,8 +93,10 @@ def test_a_database_behind_a_black_hole_holds_up_nobody_for_ever(database_proxy,
         try:
             assert asked() == "answered"
             database_proxy.black_hole(BOTH)
-            assert asked() == "True 1.2 no answer from the database within 1 s"  # over the connection it had
-            assert asked() == "True 1.0 no answer from the database within 1 s"  # over a new one
+            for _ in range(2):  # over the connection it had, over a new one
+                passes, seconds, words = asked().split(" ", 2)
+                assert (passes, words) == ("True", "no answer from the database within 1 s")
+                assert 1 <= float(seconds) < 5
             database_proxy.heal()
             assert asked() == "answered"
         finally:

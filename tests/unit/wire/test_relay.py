@@ -18,7 +18,7 @@ from shared.ledger.errors import Transient
 from shared.wire.connection import BrokerAway
 from shared.wire.metrics import RelayMetrics
 from shared.wire.publisher import Answers
-from shared.wire.relay import COUNT_EVERY_S, POLL_S, RENEW_EVERY_S, WINDOW, Relay
+from shared.wire.relay import COUNT_EVERY_S, FIRST_REST_S, POLL_S, RENEW_EVERY_S, WINDOW, Relay
 
 NOW = parse_instant("2026-11-22T08:00:00Z")
 TYPE = "gridwhistle.intake.matter-opened.v1"
@@ -34,6 +34,8 @@ class Broker:
         self.return_ = set()
         self.away_after = None
         self.silent = False
+        #: Connections that refuse whatever they are sent, counted from the first.
+        self.stale = 0
         self.connections = 0
 
     def waited(self):
@@ -41,14 +43,15 @@ class Broker:
 
     def connect(self):
         self.connections += 1
-        return Link(self)
+        return Link(self, stale=self.connections <= self.stale)
 
 
 class Link:
     """A publisher on that broker."""
 
-    def __init__(self, broker):
+    def __init__(self, broker, *, stale=False):
         self._broker = broker
+        self._stale = stale
         self._flying = []
         self._answers = Answers()
         self.blocked = None
@@ -71,7 +74,7 @@ class Link:
                     raise BrokerAway("gone")
                 self._broker.away_after -= 1
             self._flying.remove(message_id)
-            if message_id in self._broker.refuse:
+            if self._stale or message_id in self._broker.refuse:
                 self._answers.refused.append(message_id)
             elif message_id in self._broker.return_:
                 self._answers.returned[message_id] = "NO_ROUTE"
@@ -333,3 +336,27 @@ def test_while_publishers_are_held_back_the_backlog_is_counted_on(engine, broker
     text = generate_latest(relay.metrics.registry).decode()
     assert 'gridwhistle_outbox_pending{service="intake"} 4.0' in text
     assert f'gridwhistle_outbox_oldest_age_seconds{{service="intake"}} {4 * COUNT_EVERY_S}' in text
+
+
+def test_a_channel_that_refuses_because_it_knows_a_lost_leader_is_left_for_another(engine, broker, relay, seconds):
+    """RabbitMQ 3.10: the leader is asked for once a channel (tests/chaos/test_faults_cluster.py)."""
+    broker.stale = 2
+    _emit(engine, "a", "b")
+    for pause in (0.0, FIRST_REST_S):
+        seconds.now += pause
+        with pytest.raises(BrokerAway, match="took none"):
+            relay.run_once(Event())
+    seconds.now += FIRST_REST_S * 2
+    relay.run_once(Event())
+    assert _unpublished(engine) == set()
+    assert broker.connections == 3
+
+
+def test_a_queue_that_is_full_costs_one_connection_a_second_at_most(engine, broker, relay, seconds):
+    broker.stale = 1_000
+    for number in range(20):
+        _emit(engine, f"s{number}")
+        with pytest.raises(BrokerAway, match="took none"):
+            relay.run_once(Event())
+        seconds.now += FIRST_REST_S / 10
+    assert broker.connections == 3
