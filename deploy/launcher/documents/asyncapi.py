@@ -167,8 +167,8 @@ def _dead() -> dict[str, Any]:
             "address": topology.DEAD_QUEUE,
             "title": "Messages that no consumer could take",
             "description": (
-                f"Filled through {topology.DEAD_EXCHANGE}. The consumer has put the message and the reason into its "
-                "own quarantine first: look there (`gridwhistle quarantine list`)."
+                f"Filled through {topology.DEAD_EXCHANGE}, by the broker alone, with what no consumer lived to settle: "
+                "what a consumer could not handle is in its own quarantine (`gridwhistle quarantine list`)."
             ),
             "messages": {},
             "bindings": _queue_binding(topology.DEAD_QUEUE),
