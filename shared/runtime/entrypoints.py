@@ -41,9 +41,9 @@ log = logging.getLogger(__name__)
 DUE_INTERVAL = "due_interval"
 #: Messages handled in one transaction at most.
 BATCH = 100
-#: Seconds for which a queue's messages gather before they are handled, unless a batch is full: a transaction costs the
-#: same for one as for many.
-GATHER_S = 0.1
+#: Seconds for which a queue's messages gather before they are handled, unless a batch is full: a transaction costs
+#: nearly the same for one as for many.
+GATHER_S = 0.2
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 ExcInfo = tuple[type[BaseException], BaseException, Any]

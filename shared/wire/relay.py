@@ -42,7 +42,7 @@ WINDOW = 200
 #: Seconds between two looks at an empty outbox.
 POLL_S = 0.25
 #: Seconds after a round that was not full: lets events gather into one commit without being noticed.
-BREATH_S = 0.1
+BREATH_S = 0.2
 #: Seconds between two counts of the backlog.
 COUNT_EVERY_S = 5.0
 #: Longest pause, in seconds, before a broker or database that is away is tried again.
