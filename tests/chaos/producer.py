@@ -12,15 +12,16 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from deploy.launcher.demo.cast import Cast, NobodyThere, asker
+from deploy.launcher.demo.cast import Cast
 from deploy.launcher.demo.words import NOT_DONE, VERIFIED, words_for
 from deploy.launcher.scenario import doors
 from services.oversight.handlers.evaluations import TOKEN_PURPOSE
 from shared import jurisdiction as packs
 from shared.kernel.actor import ANONYMOUS
 from shared.kernel.hashing import link_token
-from tests.chaos.book import ACCEPTED, UNANSWERED
+from tests.chaos.book import ACCEPTED
 from tests.chaos.door import Door, NoAnswer
+from tests.chaos.wishes import IN_HAND, answer_calls, decider
 
 #: Seconds within which what a command entails must be seen from outside, faults and all.
 FOLLOWS_WITHIN_S = 300.0
@@ -34,8 +35,6 @@ WISHES = {
     "reclassify": 0.04, "deliberate": 0.05, "withdraw": 0.05, "rework": 0.06, "reopen": 0.06, "inspect": 0.04,
 }  # fmt: skip
 JOINED, UNLOCATED, CONTACT, ANSWERS = 0.08, 0.04, 0.4, 0.7
-DEPARTMENTS = ("dept-water", "dept-property-office")
-CLASSES = ("same-day", "within-week", "within-month")
 
 PROBLEMS = (
     "楼道三层的灯不亮了，老人上下楼看不清台阶",
@@ -77,11 +76,11 @@ class Producer:
         self.world, self.book, self.matters = world, book, matters
         self.door = Door(world, book)
         self.done = Counter()
-        self._pack = packs.load(world.settings.jurisdiction)
-        self._cast = Cast(self._pack)
-        self._observer = doors.observer(self._pack)
+        self.pack = packs.load(world.settings.jurisdiction)
+        self.cast = Cast(self.pack)
+        self.observer = doors.observer(self.pack)
         self._grids = [
-            unit.id for unit in self._pack.units.values() if unit.level == "grid" and self._pack.responsible(unit.id)
+            unit.id for unit in self.pack.units.values() if unit.level == "grid" and self.pack.responsible(unit.id)
         ]
         self._seed, self._pace = seed, pace
         self._next, self._lock = 0, threading.Lock()
@@ -156,7 +155,7 @@ class Producer:
             return
         while life.steps < MOST_STEPS:
             life.steps += 1
-            view = self.door.ask("dispatch", doors.MATTER.replace("<matter>", life.matter), self._observer)
+            view = self.door.ask("dispatch", doors.MATTER.replace("<matter>", life.matter), self.observer)
             state = view["state"]
             if state == "withdrawn" or (state == "closed" and not self._after(life, view)):
                 self.done[state] += 1
@@ -174,7 +173,7 @@ class Producer:
         life.matter = entry.reply["matter_id"]
         if located and life.dice.random() < JOINED:
             self._register(life, text, located=True)
-        return self._seen("dispatch", doors.MATTER.replace("<matter>", life.matter), life) is not None
+        return self.seen("dispatch", doors.MATTER.replace("<matter>", life.matter), life) is not None
 
     def _register(self, life, text, *, located):
         asker_ = {"kind": "resident", "anonymous": True}
@@ -183,18 +182,18 @@ class Producer:
         place = {"grid": life.grid} if located else {"address": "建外某处，说不清楚"}
         entry = self.door.send(
             "intake.register-demand",
-            self._cast.desk("street"),
+            self.cast.desk("street"),
             {"channel": "hotline", "text": text, "location": place, "asker": asker_},
         )
         if entry.result == ACCEPTED:
             life.demands[entry.reply["demand_id"]] = entry.reply["tracking_code"]
         return entry
 
-    def _seen(self, service, path, life, *, condition=lambda _answer: True):
+    def seen(self, service, path, life, *, condition=lambda _answer: True):
         """Wait until something that has to follow can be seen; None when it never is, which is a finding."""
         deadline = time.monotonic() + FOLLOWS_WITHIN_S
         while time.monotonic() < deadline:
-            answer = self.door.ask(service, path, self._observer)
+            answer = self.door.ask(service, path, self.observer)
             if answer is not None and condition(answer):
                 return answer
             time.sleep(LOOK_EVERY_S)  # noqa: TID251 -- a client waiting for a service
@@ -203,18 +202,18 @@ class Producer:
 
     # -- steps, by the matter's state ----------------------------------------------------------------------------
 
-    def _do(self, life, action, actor, **content):
+    def do(self, life, action, actor, **content):
         return self.door.send(f"dispatch.{action}", actor, {"matter": life.matter, **content})
 
-    def _handler(self, view):
-        return self._cast.handler(view["unit"]["id"])
+    def handler(self, view):
+        return self.cast.handler(view["unit"]["id"])
 
     def _unlocated(self, life, view):
         del view
-        desk = self._cast.desk("street")
+        desk = self.cast.desk("street")
         self.door.send("intake.locate-matter", desk, {"matter": life.matter, "unit": life.grid})
         # dispatch hears of it in its own time; a desk that cannot wait assigns.
-        self._seen(
+        self.seen(
             "dispatch",
             doors.MATTER.replace("<matter>", life.matter),
             life,
@@ -224,9 +223,9 @@ class Producer:
     def _assigned(self, life, view):
         if "return" in life.wishes and view["level"] == "grid":
             life.wishes.remove("return")
-            self._do(life, "return", self._handler(view), reason="点位不在本网格责任范围，请核实。")
+            self.do(life, "return", self.handler(view), reason="点位不在本网格责任范围，请核实。")
             return
-        self._do(life, "accept", self._handler(view))
+        self.do(life, "accept", self.handler(view))
 
     def _in_progress(self, life, view):
         while life.wishes:
@@ -239,37 +238,38 @@ class Producer:
                 life.wishes.append(wish)  # later, in another state
                 if all(one in ("rework", "reopen") for one in life.wishes):
                     break
-        if self._answer_calls(life):
+        if answer_calls(self, life):
             return
         words = words_for(str(view.get("category") or ""))
-        entry = self._do(
-            life, "resolve", self._handler(view), outcome=words.outcome,
+        entry = self.do(
+            life, "resolve", self.handler(view), outcome=words.outcome,
             evidence=[{"kind": "photo", "description": piece} for piece in words.evidence],
         )  # fmt: skip
         if entry.code == "whistle-open":
-            life.whistles |= {call["whistle_id"]: department for call in view["whistles"] for department in DEPARTMENTS}
+            waiting = [call for call in view["whistles"] if call["ended_at"] is None]
+            life.whistles |= {call["whistle_id"]: call["departments"][0]["department"]["id"] for call in waiting}
 
     def _suspended(self, life, view):
-        above = self._pack.parent_of(view["unit"]["id"])
-        desk = self._decider(view if above is None else {"unit": {"id": above.id}})
-        self._do(life, "resume", desk, reason="条件具备，恢复办理。")
+        above = self.pack.parent_of(view["unit"]["id"])
+        desk = decider(self, view if above is None else {"unit": {"id": above.id}})
+        self.do(life, "resume", desk, reason="条件具备，恢复办理。")
 
     def _resolved(self, life, view):
-        verifier = self._cast.verifier(view["unit"]["id"], str(view["resolved_by"]))
+        verifier = self.cast.verifier(view["unit"]["id"], str(view["resolved_by"]))
         if "rework" in life.wishes:
             life.wishes.remove("rework")
-            self._do(life, "verify", verifier, passed=False, note=NOT_DONE)
+            self.do(life, "verify", verifier, passed=False, note=NOT_DONE)
             return
-        self._do(life, "verify", verifier, passed=True, note=VERIFIED)
+        self.do(life, "verify", verifier, passed=True, note=VERIFIED)
 
     def _verified(self, life, view):
-        closer = self._cast.verifier(view["unit"]["id"], str(view["resolved_by"]))
-        self._do(life, "close", closer, note="已回访。")
+        closer = self.cast.verifier(view["unit"]["id"], str(view["resolved_by"]))
+        self.do(life, "close", closer, note="已回访。")
 
     def _after(self, life, view):
         """Closed: those who asked are asked, and answer; whether it goes on."""
         attempt = view.get("attempt", life.reopened + 1)
-        asked = self._seen(
+        asked = self.seen(
             "oversight",
             doors.EVALUATIONS.replace("<matter>", life.matter),
             life,
@@ -287,8 +287,8 @@ class Producer:
             return False
         life.wishes.remove("reopen")
         life.reopened += 1
-        supervisor = self._cast.supervisor("street")
-        entry = self._do(life, "reopen", supervisor, reason="诉求人不满意，问题复发，重新办理。")
+        supervisor = self.cast.supervisor("street")
+        entry = self.do(life, "reopen", supervisor, reason="诉求人不满意，问题复发，重新办理。")
         return entry.result == ACCEPTED
 
     def _evaluate(self, life, evaluation, *, satisfied):
@@ -303,133 +303,6 @@ class Producer:
             },
         )  # fmt: skip
 
-    # -- wishes --------------------------------------------------------------------------------------------------
-
-    def _progress(self, life, view):
-        words = words_for(str(view.get("category") or ""))
-        self._do(life, "progress", self._handler(view), note=words.arrived)
-
-    def _supplement(self, life, view):
-        del view
-        code = next(iter(life.demands.values()))
-        self.door.send(
-            "intake.supplement-demand", ANONYMOUS, {"tracking_code": code, "text": "补充：晚上七点以后更严重。"}
-        )
-
-    def _escalate(self, life, view):
-        reason = life.dice.choice(("beyond-authority", "needs-funds", "safety", "contested"))
-        self._do(life, "escalate", self._handler(view), reason=reason, note="超出本级能力，报请上级统筹。")
-
-    def _whistle(self, life, view):
-        if view["level"] == "grid":
-            life.wishes.insert(0, "whistle")
-            self._do(life, "escalate", self._handler(view), reason="needs-department", note="需要职能部门到场。")
-            return
-        department = life.dice.choice(DEPARTMENTS)
-        entry = self._do(
-            life, "blow-whistle", self._handler(view), departments=[department], lead=department,
-            request="请派员到现场处置并反馈结果。",
-        )  # fmt: skip
-        if entry.result == ACCEPTED:
-            life.whistles[entry.reply["whistle_id"]] = department
-            self._answer(life, entry.reply["whistle_id"], "accepted", "已派员到场报到。")
-
-    def _answer_calls(self, life):
-        """Have every department that was called complete; whether there was any."""
-        calls, life.whistles = life.whistles, {}
-        for whistle in calls:
-            self._answer(life, whistle, "completed", "处置完成，结果书面反馈。", department=calls[whistle])
-        return bool(calls)
-
-    def _answer(self, life, whistle, answer, note, *, department=None):
-        officer = self._cast.officer(department or life.whistles[whistle])
-        self.door.send("dispatch.answer-whistle", officer, {"whistle": whistle, "answer": answer, "note": note})
-
-    def _suspend(self, life, view):
-        above = self._pack.parent_of(view["unit"]["id"])
-        if above is None:
-            return
-        self._do(life, "suspend", self._decider({"unit": {"id": above.id}}), reason="需等待产权单位排期。")
-
-    def _decider(self, view):
-        """Who may decide on extensions for a unit: the street, or the district above it."""
-        level = self._pack.unit(view["unit"]["id"]).level
-        return self._cast.desk("district" if level == "district" else "street")
-
-    def _reclassify(self, life, view):
-        others = [name for name in CLASSES if name != view["response_class"]]
-        self._do(
-            life, "reclassify", self._cast.desk("street"), response_class=life.dice.choice(others),
-            reason="核实后调整办理时限。",
-        )  # fmt: skip
-
-    def _withdraw(self, life, view):
-        """Every asker takes the demand back; the matter ends when the last one's has reached dispatch."""
-        del view
-        entries = [
-            self.door.send("intake.withdraw-demand", ANONYMOUS, {"tracking_code": code, "reason": "问题已自行解决。"})
-            for code in life.demands.values()
-        ]
-        if all(entry.result == ACCEPTED for entry in entries):
-            self._seen(
-                "dispatch",
-                doors.MATTER.replace("<matter>", life.matter),
-                life,
-                condition=lambda seen: seen["state"] in ("withdrawn", "closed", "verified"),
-            )
-
-    def _inspect(self, life, view):
-        del view
-        self._seen("oversight", doors.EVALUATIONS.replace("<matter>", life.matter), life)
-        self.door.send(
-            "oversight.record-inspection",
-            self._cast.supervisor("street"),
-            {"matter": life.matter, "kind": "on-site", "finding": "现场整洁，无新增堆物。", "passed": True},
-        )
-
-    def _deliberate(self, life, view):
-        """One topic, one ballot, one resolution."""
-        unit = view["unit"]["id"]
-        try:
-            host, voters = self._cast.host(unit), self._cast.voters(life.grid)[:5]
-        except NobodyThere:
-            return
-        sent = self.door.send(
-            "deliberation.open-topic",
-            host,
-            {"matter": life.matter, "title": f"第{life.number}件如何处理", "parties": [life.grid]},
-        )
-        if sent.result != ACCEPTED or not voters:
-            return
-        topic = sent.reply["topic_id"]
-        self.door.send(
-            "deliberation.give-opinion",
-            host,
-            {"topic": topic, "stance": "support", "text": "支持，请公开费用和时间表。"},
-        )
-        ballot = self.door.send(
-            "deliberation.open-ballot",
-            host,
-            {"topic": topic, "question": "是否同意按公示方案实施？", "voters": [voter.id for voter in voters]},
-        )
-        if ballot.result != ACCEPTED:
-            return
-        for voter in voters:
-            choice = "yes" if life.dice.random() < 0.8 else "abstain"
-            self.door.send("deliberation.cast-vote", voter, {"ballot": ballot.reply["ballot_id"], "choice": choice})
-        closed = self.door.send("deliberation.close-ballot", host, {"ballot": ballot.reply["ballot_id"]})
-        if closed.result != ACCEPTED:
-            return
-        if closed.reply["outcome"] == "carried":
-            measures = [{"unit": life.grid, "action": "组织居民代表全程监督和验收"}]
-            self.door.send(
-                "deliberation.adopt-resolution",
-                host,
-                {"topic": topic, "text": "经协商一致，按公示方案实施。", "measures": measures},
-            )
-        else:
-            self.door.send("deliberation.reject-resolution", host, {"topic": topic, "reason": "表决未通过，另行协商。"})
-
 
 STEPS = {
     "unlocated": Producer._unlocated,
@@ -439,19 +312,3 @@ STEPS = {
     "resolved": Producer._resolved,
     "verified": Producer._verified,
 }
-IN_HAND = {
-    "progress": Producer._progress,
-    "supplement": Producer._supplement,
-    "escalate": Producer._escalate,
-    "whistle": Producer._whistle,
-    "suspend": Producer._suspend,
-    "reclassify": Producer._reclassify,
-    "withdraw": Producer._withdraw,
-    "inspect": Producer._inspect,
-    "deliberate": Producer._deliberate,
-    # For another state than this one: dropped here when that state is past.
-    "return": lambda _producer, _life, _view: None,
-}
-#: Result of a command nobody answered; for the verdict.
-STUCK = UNANSWERED
-__all__ = ["Life", "Producer", "asker"]
