@@ -25,9 +25,10 @@ from tests.integration.growth.statements import Recorder, plan_of
 
 #: The morning of the scenarios' first day; everything in the tables is older.
 NOW = datetime(2025, 9, 8, 0, 0, tzinfo=UTC)
-#: What one statement may cost in the planner's units (a batch of a purge looks a thousand keys up; reading a million
-#: rows begins at 20,000), and how many pages it may touch.
-MOST_COST, MOST_PAGES = 10_000.0, 2_000
+#: How many pages a query may really touch (the smallest table of a million rows has 7,000), and what the planner may
+#: expect of a statement that writes, which is not run: a batch of a purge looks a thousand keys up; reading a million
+#: rows begins at 20,000.
+MOST_PAGES, MOST_COST = 2_000, 10_000.0
 
 #: Part of a statement -> (why it may read more, tables that it may read whole, pages).
 ALLOWED = {
@@ -36,6 +37,7 @@ ALLOWED = {
     "AS open_at_end": ("the figures of a report are about every matter there is; asked for by people", True, 500_000),
     "AS standing GROUP BY": ("gauge of open clocks at a scrape: a few pages for each that is open", False, 100_000),
     "JOIN mine ON": ("the list of a small unit: three pages for each matter it ever had", False, 30_000),
+    "WHERE matter_scopes.unit =": ("a street's list of closed matters goes past all that is open", False, 30_000),
 }  # fmt: skip
 
 
@@ -81,13 +83,13 @@ def test_no_statement_reads_a_big_table_from_end_to_end(lived):
         if plan is None:
             continue
         explained += 1
-        # The others are so small here that reading them whole is the planner's right.
+        # The other tables are so small here that reading them whole is the planner's right.
         scanned = plan.scanned & grown.BIG[statement.service]
-        if not scanned and plan.cost <= MOST_COST and (plan.pages or 0) <= MOST_PAGES:
+        if plan.pages <= MOST_PAGES if plan.pages is not None else not scanned and plan.cost <= MOST_COST:
             continue
         part = next((part for part in ALLOWED if part in statement.shape), "")
         _, may_scan, most = ALLOWED.get(part, ("", False, 0))
-        if (scanned and not may_scan) or (plan.pages or 0) > most:
+        if (scanned and not may_scan) or plan.pages is None or plan.pages > most:
             found.append(
                 f"{statement.service}: reads all of {sorted(scanned)}, cost {plan.cost:.0f}, pages {plan.pages}: "
                 f"{statement.shape[:300]} … {statement.shape[-300:]} with {str(statement.parameters)[:300]}"
@@ -95,7 +97,7 @@ def test_no_statement_reads_a_big_table_from_end_to_end(lived):
         needed.add(part)
     assert not found, "\n".join(found)
     assert needed == set(ALLOWED), "an exception that nothing needs any more"
-    assert explained > 500  # a full life was heard, not a part of it
+    assert explained > 300  # a full life was heard, not a part of it
 
 
 def test_the_statements_that_the_ledger_lives_by_were_heard(lived):
