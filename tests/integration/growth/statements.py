@@ -90,7 +90,9 @@ def plan_of(engine: Engine, statement: Statement) -> Plan | None:
     first = statement.text.lstrip().split(None, 1)[0].upper()
     if first not in ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH"):
         return None
-    running = first == "SELECT" and "advisory" not in statement.text
+    writing = any(f"{word} " in statement.text for word in ("INSERT INTO", "UPDATE", "DELETE FROM"))
+    running = first in ("SELECT", "WITH") and "advisory" not in statement.text
+    running = running and not (first == "WITH" and writing)
     how = "ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON" if running else "FORMAT JSON"
     raw = engine.raw_connection()
     try:
