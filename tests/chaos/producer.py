@@ -25,8 +25,8 @@ from tests.chaos.wishes import IN_HAND, answer_calls, decider
 
 #: Seconds within which what a command entails must be seen from outside, faults and all.
 FOLLOWS_WITHIN_S = 300.0
-#: Seconds between two looks.
-LOOK_EVERY_S = 0.15
+#: Seconds between the first two looks, and at most: looking must not be what keeps a struck suite busy.
+LOOK_EVERY_S, LOOK_AT_LEAST_EVERY_S = 0.2, 1.0
 #: Steps after which a life is given up: it goes round in circles.
 MOST_STEPS = 80
 #: Share of lives that wish for each of these beside the plain way.
@@ -191,12 +191,13 @@ class Producer:
 
     def seen(self, service, path, life, *, condition=lambda _answer: True):
         """Wait until something that has to follow can be seen; None when it never is, which is a finding."""
-        deadline = time.monotonic() + FOLLOWS_WITHIN_S
+        deadline, pause = time.monotonic() + FOLLOWS_WITHIN_S, LOOK_EVERY_S
         while time.monotonic() < deadline:
             answer = self.door.ask(service, path, self.observer)
             if answer is not None and condition(answer):
                 return answer
-            time.sleep(LOOK_EVERY_S)  # noqa: TID251 -- a client waiting for a service
+            time.sleep(pause)  # noqa: TID251 -- a client waiting for a service
+            pause = min(pause * 1.5, LOOK_AT_LEAST_EVERY_S)
         self.book.stall(f"life {life.number}: {service} {path} was not seen within {FOLLOWS_WITHIN_S:.0f} s")
         return None
 
