@@ -16,7 +16,7 @@ from services.dispatch.domain.clocks import Band, Status
 from services.dispatch.domain.states import OPEN, State
 from services.dispatch.tables import clocks, matter_scopes, matters, whistle_seats, whistles
 
-#: Matters of a unit that are rather sorted for its list than looked for among all; three pages are read for each.
+#: Matters of a unit that are rather sorted for its list than looked for among all; four pages are read for each.
 _FEW = 10_000
 
 

@@ -36,7 +36,7 @@ ALLOWED = {
     "sum(stream_positions.version)": ("operations endpoint: all events ever received; likewise", True, 20_000),
     "AS open_at_end": ("the figures of a report are about every matter there is; asked for by people", True, 500_000),
     "AS standing GROUP BY": ("gauge of open clocks at a scrape: a few pages for each that is open", False, 100_000),
-    "JOIN mine ON": ("the list of a small unit: three pages for each matter it ever had", False, 30_000),
+    "JOIN mine ON": ("the list of a small unit: four pages for each of its at most 10,000 matters", False, 45_000),
     "WHERE matter_scopes.unit =": ("a street's list of closed matters goes past all that is open", False, 30_000),
 }  # fmt: skip
 
