@@ -85,8 +85,10 @@ class Client(threading.Thread):
         """Live until every life is over."""
         try:
             self._work()
-        except Exception as error:  # noqa: BLE001 -- told by the main thread, which ends the process
+        except Exception as error:
+            # The main thread tells it, and ends the process.
             self.fault = f"{type(error).__name__}: {error}"
+            raise
 
     def _work(self) -> None:
         desk: deque[Life] = deque()

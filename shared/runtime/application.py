@@ -278,7 +278,7 @@ class Application:
     # -- due work ------------------------------------------------------------------------------------------------
 
     def run_due(self, *, most: int = 10_000) -> int:
-        """Do what is due, oldest first, if this process leads; then purge a little. Returns how many items were done."""
+        """Do what is due, oldest first, if this process leads; then purge a little. Returns how many items it did."""
         done = self.reception.sweep()
         for work in self.definition.due_work:
             done += self._run(work, most)
