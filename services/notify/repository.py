@@ -88,9 +88,7 @@ _ADDRESSEES_OF = (
     .order_by(addressees.c.demand_id)
 )
 _NEWS_OF = (
-    select(news)
-    .where(news.c.matter_id.in_(bindparam("matters", expanding=True)))
-    .order_by(news.c.at, news.c.event_id)
+    select(news).where(news.c.matter_id.in_(bindparam("matters", expanding=True))).order_by(news.c.at, news.c.event_id)
 )
 
 

@@ -21,9 +21,7 @@ from shared.ledger.unit_of_work import UnitOfWork
 
 #: A matter that is merely classified has not got further yet; any further state stays when it is classified anew.
 _NEW, _CLASSIFIED = "registered", "classified"
-_STILL_NEW = (
-    f"\"state\" = CASE WHEN matters.state = '{_NEW}' THEN '{_CLASSIFIED}' ELSE matters.state END"
-)
+_STILL_NEW = f"\"state\" = CASE WHEN matters.state = '{_NEW}' THEN '{_CLASSIFIED}' ELSE matters.state END"
 #: What a matter's row holds before anybody said so.
 _BLANK: Mapping[str, Any] = {"state": _NEW, "suspended": False, "attempt": 1}
 Key = tuple[Any, ...]
