@@ -203,7 +203,8 @@ class Rebuild:
             past = [*self._history.of(keeper, matters, self._types, 0), *self._beyond.about(matters)]
             counted, waiting = self._sorted(db, past)
         # No transaction is open meanwhile: PostgreSQL ends one that idles.
-        self.findings.events += self._scratch.apply(counted)
+        # The trace has no order between streams: what others tell may stand before what the service's rows began with.
+        self.findings.events += self._scratch.apply(sorted(counted, key=lambda one: not self._is_own(one)))
         made = [table.rows(self._scratch.db, matters, real=False) for table in self._model.tables]
         with reading(self._at_hand.engine) as db:
             found = [table.rows(db, matters, real=True) for table in self._model.tables]
@@ -233,7 +234,7 @@ class Rebuild:
             new = [*(event for event in waiting if event.subject in mine), *stored, *late]
             counted, _ = self._sorted(db, new)
             self.findings.events += self._scratch.apply(
-                sorted(counted, key=lambda one: (one.stream, one.stream_version))
+                sorted(counted, key=lambda one: (not self._is_own(one), one.stream, one.stream_version))
             )
             made = [table.rows(self._scratch.db, matters, real=False) for table in self._model.tables]
             repairs = self._repairs(made, found)
@@ -265,17 +266,19 @@ class Rebuild:
         Its own count as soon as they are told: what they tell of was written with them.
         """
         positions = inbox.positions(db, self._service, {event.stream for event in past})
-        own = f"{self._service}."
         counted: list[Past] = []
         waiting: list[Past] = []
         for event in past:
             if event.message_id in self._discarded:
                 continue
-            if event.stream.startswith(own) or 0 < event.stream_version <= positions.get(event.stream, 0):
+            if self._is_own(event) or 0 < event.stream_version <= positions.get(event.stream, 0):
                 counted.append(event)
             else:
                 waiting.append(event)
         return counted, waiting
+
+    def _is_own(self, event: Past) -> bool:
+        return event.stream.startswith(f"{self._service}.")
 
     # -- databases -----------------------------------------------------------------------------------------------
 

@@ -81,8 +81,8 @@ def run(suite, monkeypatch):
     return run
 
 
-def as_the_trace_has_it(suite):
-    return [str(finding) for finding in rebuilt.differences(suite, dict)] == []
+def differences(suite):
+    return [str(finding) for finding in rebuilt.differences(suite, dict)]
 
 
 def damage(suite, service, *statements):
@@ -112,7 +112,7 @@ def test_at_rest_everything_is_as_the_trace_has_it(suite, run):
     for service in MODELS:
         found = run("rebuild", "--service", service, "--check")
         assert (found["wrong"], found["matters"] >= 30, found["events"] > 30) == (0, True, True)
-    assert as_the_trace_has_it(suite)
+    assert differences(suite) == []
     assert run("rebuild", "--service", "dispatch", "--check") == "no-read-tables"
 
 
@@ -144,7 +144,7 @@ def test_rebuilt_while_eight_clients_write(suite, run):
     assert (suite.ledger() - before)["trace", registry.by_name("intake.matter-opened").type] > 0
     for service in MODELS:
         assert run("rebuild", "--service", service, "--check")["wrong"] == 0, service
-    assert as_the_trace_has_it(suite)
+    assert differences(suite) == []
     assert suite.left_over() == {}
 
 
@@ -164,7 +164,7 @@ def test_killed_by_force_amid_a_rebuild_and_run_again(suite, run):
     resumed = run("rebuild", "--service", "oversight", "--reason", "接着", "--resume")
     assert resumed["matters"] > 8
     assert run("rebuild", "--service", "oversight", "--check")["wrong"] == 0
-    assert as_the_trace_has_it(suite)
+    assert differences(suite) == []
     assert run("rebuild", "--service", "oversight", "--reason", "接着", "--resume") == "nothing-to-resume"
     with reading(suite.engines["oversight"]) as db:
         kept = db.execute(
@@ -177,7 +177,7 @@ def test_dropped_tables_are_made_again(suite, run):
     damage(suite, "oversight", "DROP TABLE whistles", "DROP TABLE milestones")
     assert run("rebuild", "--service", "oversight", "--check") == "read-table-missing"
     assert run("rebuild", "--service", "oversight", "--reason", "表没了")["put_back"]["milestones"] > 30
-    assert as_the_trace_has_it(suite)
+    assert differences(suite) == []
 
 
 # -- replay ------------------------------------------------------------------------------------------------------------
@@ -203,7 +203,7 @@ def test_replayed_twice_from_everywhere_while_clients_write_nothing_is_done_twic
     assert suite.ledger() == before
     assert suite.left_over() == {}
     assert suite.trace_is_valid().ok
-    assert as_the_trace_has_it(suite)
+    assert differences(suite) == []
     assert run("replay", "--service", "oversight", "--from-trace", "--reason", "x") == "invalid-input"
     assert run("replay", "--service", "notify", "--since", "2999-01-01T00:00:00Z", "--reason", "x") == "invalid-input"
     assert run("replay", "--service", "notify", "--from-trace", "--reason", " ") == "invalid-input"
@@ -236,7 +236,7 @@ def test_a_database_set_back_to_an_earlier_moment_hears_what_it_lost(suite, run,
     assert after == full
     with reading(suite.engines["notify"]) as db:
         assert set(db.execute(select(*told))) == letters
-    assert as_the_trace_has_it(suite)
+    assert differences(suite) == []
 
 
 def set_back(suite, kept, earlier):

@@ -15,6 +15,7 @@ from services.notify import tables as notify
 from services.oversight import tables as oversight
 from services.oversight.repository.history import TraceDamaged, TraceHistory
 from shared import jurisdiction as packs
+from shared.contracts import envelope as envelopes
 from shared.contracts import registry
 from shared.ledger import interventions, tables
 from shared.ledger.engines import reading, writing
@@ -118,6 +119,21 @@ def test_what_is_right_is_found_right_and_not_touched(suite, service):
     with reading(engine(suite, service)) as db:
         (row,) = interventions.listed(db)
     assert (row.kind, row.by, row.why, row.detail["state"]) == ("rebuild", "operator:t", "演练", DONE)
+
+
+@pytest.mark.parametrize("service", MODELS)
+def test_the_trace_may_hold_what_followed_before_what_it_followed_from(suite, service):
+    """Queues are read side by side: dispatch's answer may be in the trace before intake's question."""
+    oversight_app = suite.applications["oversight"]
+    with writing(engine(suite, "oversight")) as db:
+        kept = db.execute(select(oversight.trace.c.envelope).order_by(oversight.trace.c.position)).scalars()
+        raws = [bytes(raw) for raw in kept]
+        for table in (oversight.trace, oversight.trace_head, tables.inbox, tables.stream_positions):
+            db.execute(table.delete())
+        db.commit()
+    oversight_app.receive_many(sorted(raws, key=lambda raw: envelopes.from_bytes(raw).stream))
+    found = rebuild(suite, service, mend=False)
+    assert (found.wrong, found.matters >= 6) == (0, True)
 
 
 @pytest.mark.parametrize("service", ["oversight", "deliberation"])
