@@ -104,11 +104,15 @@ unit: $(STAMP) ## Run the tests that need no server
 	@echo "== pytest, without servers"
 	@$(BIN)/pytest -q -n 2 -m "not integration and not chaos and not browser" $(ARGS)
 
-# One after another: they share two cores with the servers that they stop and kill.
+# Two at a time, file by file: each has servers of its own, and waits for them half of the time.
 .PHONY: integration
 integration: $(STAMP) ## Run the tests against private servers, kills included
 	@echo "== pytest, with private servers"
-	@$(BIN)/pytest -q -m "integration or chaos or browser" --durations=5 $(ARGS)
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m "(integration or chaos or browser) and not soak" --durations=20 $(ARGS)
+
+.PHONY: soak
+soak: $(STAMP) install-servers ## Run the tests that take too long for every day: three nodes of RabbitMQ by the shipped files
+	@$(BIN)/pytest -q -m soak $(ARGS)
 
 .PHONY: chaos
 chaos: $(STAMP) install-servers ## Break everything, for an hour or more: 10,000 lives and 200 faults in each mode (ARGS='--mode full --seed 7')

@@ -61,6 +61,7 @@ def cluster(server_folder):
         made.kill()
 
 
+@pytest.mark.soak
 def test_one_node_may_be_lost_and_with_two_the_rest_waits(cluster):
     first, second, third = cluster.nodes
     url = first.url_for("gridwhistle")

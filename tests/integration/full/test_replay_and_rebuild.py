@@ -216,10 +216,14 @@ def test_a_database_set_back_to_an_earlier_moment_hears_what_it_lost(suite, run,
     since = rfc3339(datetime.now(UTC) - timedelta(minutes=1))
     live(suite, f"四{source}", 10)
     suite.until_at_rest()
-    told = (notify.messages.c.demand_id, notify.messages.c.event_id, notify.messages.c.template)
+    # Whether one who withdraws is still told what happens at that time depends on which of two streams is heard first.
+    withdrawn = select(notify.addressees.c.demand_id).where(notify.addressees.c.withdrawn_at.is_not(None))
+    told = select(notify.messages.c.demand_id, notify.messages.c.event_id, notify.messages.c.template).where(
+        notify.messages.c.demand_id.not_in(withdrawn)
+    )
     view = (notify.addressees, notify.matters, notify.news, tables.stream_positions)
     with reading(suite.engines["notify"]) as db:
-        letters = set(db.execute(select(*told)))
+        letters = set(db.execute(told))
     full = whole(suite, "notify", view)
     set_back(suite, kept, earlier)
     assert len(whole(suite, "notify", view)["addressees"]) < len(full["addressees"])
@@ -235,7 +239,7 @@ def test_a_database_set_back_to_an_earlier_moment_hears_what_it_lost(suite, run,
         rows["addressees"] = [row[:without] + row[without + 1 :] for row in rows["addressees"]]
     assert after == full
     with reading(suite.engines["notify"]) as db:
-        assert set(db.execute(select(*told))) == letters
+        assert set(db.execute(told)) == letters
     assert differences(suite) == []
 
 
