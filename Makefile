@@ -108,7 +108,7 @@ unit: $(STAMP) ## Run the tests that need no server
 .PHONY: integration
 integration: $(STAMP) ## Run the tests against private servers, kills included
 	@echo "== pytest, with private servers"
-	@$(BIN)/pytest -q -n 2 --dist loadfile -m "(integration or chaos or browser) and not soak" --durations=20 $(ARGS)
+	@$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "(integration or chaos or browser) and not soak" --durations=20 $(ARGS)
 
 .PHONY: soak
 soak: $(STAMP) install-servers ## Run the tests that take too long for every day: three nodes of RabbitMQ by the shipped files
