@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
 from sqlalchemy import inspect
 
 from deploy.launcher.choosing import application_at_hand, data_dir_option, settings_at_hand
-from deploy.launcher.intervening import advancing, checked_id, json_option, who
+from deploy.launcher.intervening import advancing, begun, checked_id, json_option
 from services.oversight.repository.history import TraceHistory
 from shared.contracts.topology import SERVICES
-from shared.kernel.clock import rfc3339
 from shared.kernel.errors import Conflict, NotFound
 from shared.ledger import interventions
-from shared.ledger.engines import open_engine, reading
+from shared.ledger.engines import open_engine
 from shared.ledger.interventions import Job
 from shared.ledger.read_model import ReadModel
 from shared.ledger.rebuild import Databases, Findings, Rebuild
@@ -72,7 +70,7 @@ def command(
         )  # fmt: skip
     _tables_there(application, model, check=check)
     console = Console(stderr=True)
-    job = None if check else _job(application, why, {"matter": matter}, console, resume=resume)
+    job = None if check else begun(application, _KIND, why, {"matter": matter}, console, resume=resume)
     rebuild = Rebuild(application.at_hand, model, _databases(settings, application), job=job, mend=not check)
     with advancing(console, "核对 comparing", rebuild, quiet=as_json) as tick:
         findings = rebuild.run(tick, matter=matter)
@@ -96,20 +94,6 @@ def _tables_there(application: Application, model: ReadModel, *, check: bool) ->
             f"{application.name} has no table {names}.", where="--check", remedy="Rebuild without --check."
         )
     application.definition.tables.create_all(engine, tables=dropped)
-
-
-def _job(application: Application, why: str, scope: dict[str, Any], console: Console, *, resume: bool) -> Job:
-    if resume:
-        return interventions.resume(application.at_hand, _KIND, scope=scope)
-    with reading(application.at_hand.engine) as db:
-        earlier = interventions.broken_off(db, _KIND, scope)
-    if earlier is not None:
-        console.print(
-            f"(the one of {rfc3339(earlier.at)} was broken off; --resume would go on there "
-            "上次未完成，可用 --resume 接续)",
-            highlight=False,
-        )
-    return interventions.begin(application.at_hand, _KIND, by=who(), why=why, scope=scope)
 
 
 def _tell(findings: Findings, job: Job | None, service: str, *, check: bool, as_json: bool) -> None:

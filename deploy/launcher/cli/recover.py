@@ -8,9 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Console
@@ -18,13 +16,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from deploy.launcher import recovering
 from deploy.launcher.choosing import application_at_hand, data_dir_option, settings_at_hand
-from deploy.launcher.intervening import json_option, reason_option, who
+from deploy.launcher.intervening import instant_of, json_option, reason_option, who
 from deploy.launcher.recovering import Account, Found
 from shared.contracts.topology import SERVICES
-from shared.kernel.clock import parse_local_instant, rfc3339
-from shared.kernel.errors import Invalid
+from shared.kernel.clock import rfc3339
 from shared.ledger import interventions
-from shared.runtime.application import Application
 
 #: Transactions and streams that are listed; --json has all.
 _LISTED = 20
@@ -52,8 +48,8 @@ def command(
     why = interventions.checked_reason(reason)
     settings = settings_at_hand(data_dir)
     application = application_at_hand(service, settings)
-    start = _instant(since, "--since", application)
-    end = None if until is None else _instant(until, "--until", application)
+    start = instant_of(since, "--since", application)
+    end = None if until is None else instant_of(until, "--until", application)
     recovering.check_standing(application, settings)
     found = recovering.find(application, settings, start)
     if dry_run:
@@ -65,19 +61,6 @@ def command(
         account = recovering.run(application, settings, found, since=start, until=end, job=job, progress=progress)
     _tell(account, job.id, as_json=as_json)
     return 1 if account.left or account.gone else 0
-
-
-def _instant(text: str, option: str, application: Application) -> datetime:
-    at_hand = application.at_hand
-    try:
-        instant = parse_local_instant(text, ZoneInfo(at_hand.jurisdiction.timezone))
-    except ValueError as error:
-        fault = f"{text!r}: {error}."
-        raise Invalid(fault, fields={option: [fault]}, remedy="Write it as 2026-11-22T09:30:00+08:00.") from error
-    if instant > at_hand.clock.now():
-        fault = f"{rfc3339(instant)} lies in the future."
-        raise Invalid(fault, fields={option: [fault]}, remedy="Give the moment the database was restored to.")
-    return instant
 
 
 @contextmanager

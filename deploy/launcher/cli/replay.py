@@ -10,24 +10,21 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Console
 
 from deploy.launcher.choosing import application_at_hand, data_dir_option, settings_at_hand
-from deploy.launcher.intervening import advancing, checked_id, json_option, who
+from deploy.launcher.intervening import advancing, begun, checked_id, instant_of, json_option
 from deploy.launcher.recovering import check_not_set_back, engine_of
 from services.oversight.repository.history import Trace
 from shared.contracts.topology import SERVICES, subscriptions_of
-from shared.kernel.clock import parse_local_instant, rfc3339
+from shared.kernel.clock import rfc3339
 from shared.kernel.errors import Invalid
 from shared.ledger import interventions, parking
 from shared.ledger.engines import open_engine, reading
 from shared.ledger.interventions import Job
 from shared.ledger.replay import Account, Outbox, Replay, Source
-from shared.runtime.application import Application
 from shared.runtime.settings import Settings
 
 _KIND = "replay"
@@ -69,13 +66,13 @@ def command(  # noqa: PLR0913 -- one parameter per option
     if not dry_run:
         with engine_of(settings, "oversight") as oversight:
             check_not_set_back(application, oversight)
-    instant = None if since is None else _instant(since, application)
+    instant = None if since is None else instant_of(since, "--since", application)
     scope = {
         "from": "trace" if instant is None else "outboxes", "since": None if instant is None else rfc3339(instant),
         "matter": matter,
     }  # fmt: skip
     console = Console(stderr=True)
-    job = None if dry_run else _job(application, why, scope, console, resume=resume)
+    job = None if dry_run else begun(application, _KIND, why, scope, console, resume=resume)
     sources = _sources(service, settings, instant, matter)
     _warn(sources, console)
     replay = Replay(application.at_hand, sources, application.receive_many, job=job)
@@ -97,33 +94,6 @@ def _check(service: str, since: str | None, *, from_trace: bool) -> None:
             fault, fields={"--from-trace": [fault]},
             remedy="Refill the trace with --since; make the read tables anew with gridwhistle rebuild.",
         )  # fmt: skip
-
-
-def _instant(text: str, application: Application) -> datetime:
-    at_hand = application.at_hand
-    try:
-        instant = parse_local_instant(text, ZoneInfo(at_hand.jurisdiction.timezone))
-    except ValueError as error:
-        fault = f"{text!r}: {error}."
-        raise Invalid(fault, fields={"--since": [fault]}, remedy="Write it as 2026-11-22T09:30:00+08:00.") from error
-    if instant > at_hand.clock.now():
-        fault = f"{rfc3339(instant)} lies in the future."
-        raise Invalid(fault, fields={"--since": [fault]}, remedy="Give the time from which events are missing.")
-    return instant
-
-
-def _job(application: Application, why: str, scope: dict[str, Any], console: Console, *, resume: bool) -> Job:
-    if resume:
-        return interventions.resume(application.at_hand, _KIND, scope=scope)
-    with reading(application.at_hand.engine) as db:
-        earlier = interventions.broken_off(db, _KIND, scope)
-    if earlier is not None:
-        console.print(
-            f"(the one of {rfc3339(earlier.at)} was broken off; --resume would go on there "
-            "上次未完成，可用 --resume 接续)",
-            highlight=False,
-        )
-    return interventions.begin(application.at_hand, _KIND, by=who(), why=why, scope=scope)
 
 
 def _sources(service: str, settings: Settings, since: datetime | None, matter: str | None) -> Sequence[Source]:
