@@ -22,6 +22,8 @@ from tests.chaos.supervise import HELD, ORDER
 
 #: As many of each, so that there are others to take over.
 REPLICAS = {"dispatch": 2, "oversight": 2}
+#: Shorter than what faults hold back, so that both is met: late, and later than anybody waits for.
+DEADLINES = {"database_deadline": 5.0, "confirm_deadline": 3.0, "broker_heartbeat": 5}
 #: Seconds within which everything must be ready again after a fault.
 READY_WITHIN_S = 120
 SUPERVISE = "import ctypes; ctypes.CDLL(None).prctl(1, 15, 0, 0, 0); from tests.chaos.supervise import main; main()"
@@ -65,7 +67,7 @@ class World(FullSuite):
             self._direct_broker.replace(f":{broker_port}/", f":{self.broker_proxy.port}/"),
             self._direct_database.replace(f":{postgresql.port}/", f":{self.database_proxy.port}/"),
             clock_file=folder / "clock.offset",
-            **more,
+            **(DEADLINES | more),
         )
         #: What faults may need and this world has (`Fault.needs`).
         self.offers = frozenset(
