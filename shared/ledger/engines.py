@@ -19,7 +19,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 
-from shared.ledger import deadline
+from shared.ledger import deadline, prepared
 
 #: Seconds SQLite waits for another process's write lock.
 _BUSY_TIMEOUT_S = 10
@@ -52,6 +52,7 @@ def open_engine(url: str, *, pool_size: int = 10, answer_within_s: float = ANSWE
             "connect_timeout": int(deadline.CONNECT_S),
             "application_name": "gridwhistle",
             "connection_factory": deadline.connection_class(answer_within_s + deadline.GRACE_S),
+            "cursor_factory": prepared.PreparingCursor,
             "options": (
                 f"-c statement_timeout={int(answer_within_s * 1000)} -c timezone=UTC"
                 f" -c idle_in_transaction_session_timeout={IDLE_MS}"

@@ -14,6 +14,7 @@ requeued in a loop.
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -40,10 +41,12 @@ log = logging.getLogger(__name__)
 #: Key of the seconds between two scans in the nameko container's configuration.
 DUE_INTERVAL = "due_interval"
 #: Messages handled in one transaction at most.
-BATCH = 100
-#: Seconds for which a queue's messages gather before they are handled, unless a batch is full: a transaction costs
-#: nearly the same for one as for many.
-GATHER_S = 0.2
+BATCH = 200
+#: Seconds for which a queue's messages gather before they are handled, unless a batch is full: at least and at most.
+#: A transaction costs nearly the same for one as for many, so the dearer the last one was the longer the next gathers.
+GATHER_S = (0.05, 0.5)
+#: Share of its time that a queue gathers, where the limits allow it, as a multiple of what it works.
+GATHER_TO_WORK = 5
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 ExcInfo = tuple[type[BaseException], BaseException, Any]
@@ -71,6 +74,8 @@ class ReliableConsumer(Entrypoint):
         self.subscription = subscription
         self._gathered: deque[Any] = deque()
         self._at_work = False
+        self._gather_s = GATHER_S[0]
+        self._began_at = 0.0
         super().__init__(**options)
 
     def setup(self) -> None:
@@ -95,7 +100,7 @@ class ReliableConsumer(Entrypoint):
 
     def _next_batch(self) -> None:
         if len(self._gathered) < BATCH and not self.queue_consumer.running.stopping.is_set():
-            sleep(GATHER_S)
+            sleep(self._gather_s)
         messages = [self._gathered.popleft() for _ in range(min(len(self._gathered), BATCH))]
         if not messages:
             self._at_work = False
@@ -105,6 +110,7 @@ class ReliableConsumer(Entrypoint):
             self._next_batch()
             return
         raws = [_bytes_of(message) for message in messages]
+        self._began_at = time.monotonic()
         try:
             self.container.spawn_worker(self, (raws,), {}, handle_result=partial(self._handled, messages))
         except ContainerBeingKilled:
@@ -114,6 +120,8 @@ class ReliableConsumer(Entrypoint):
         self, messages: list[Any], worker: Any, result: Any, exc_info: ExcInfo | None
     ) -> tuple[Any, ExcInfo | None]:
         del worker
+        least, most = GATHER_S
+        self._gather_s = min(most, max(least, GATHER_TO_WORK * (time.monotonic() - self._began_at)))
         if exc_info is not None:
             # A bug outside every handler: nameko ends the container, the process exits, the messages come back.
             raise exc_info[1].with_traceback(exc_info[2])

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 #: Key of the RunningService in the nameko container's configuration.
 RUNNING = "running"
 #: Messages that the broker hands over per queue before it waits for acknowledgements: a batch at work, one gathering.
-PREFETCH = 200
+PREFETCH = 400
 #: Seconds between two looks whether the process was told to stop.
 _LOOK_EVERY_S = 0.2
 #: Seconds between tries at a broker that is away: first, added each time, longest.

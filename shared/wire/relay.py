@@ -41,8 +41,10 @@ LEASE = "relay"
 WINDOW = 200
 #: Seconds between two looks at an empty outbox.
 POLL_S = 0.25
-#: Seconds after a round that was not full: lets events gather into one commit without being noticed.
-BREATH_S = 0.2
+#: Seconds after a round that was not full, at least and at most: lets events gather into one commit without being
+#: noticed. The longer the round took, the longer, as a multiple of it.
+BREATH_S = (0.05, 0.5)
+BREATH_TO_WORK = 5
 #: Seconds between two counts of the backlog.
 COUNT_EVERY_S = 5.0
 #: Longest pause, in seconds, before a broker or database that is away is tried again.
@@ -125,6 +127,7 @@ class Relay:
 
     def run_once(self, stop: Event) -> float:
         """One round; returns the seconds to pause after it. Raises BrokerAway or Transient."""
+        began = self._monotonic()
         try:
             self._count()
             if not self._lead():
@@ -144,7 +147,8 @@ class Relay:
         self._metrics.success(self._clock.now())
         if len(rows) == WINDOW:
             return 0.0
-        return BREATH_S if rows else POLL_S
+        least, most = BREATH_S
+        return min(most, max(least, BREATH_TO_WORK * (self._monotonic() - began))) if rows else POLL_S
 
     # -- leading -------------------------------------------------------------------------------------------------
 
