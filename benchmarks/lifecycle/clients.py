@@ -2,7 +2,7 @@
 
 Each client is a thread with one kept-alive connection per service and a desk of lives in hand. It does one step of
 whatever life is ready; a step that comes too early (the event that makes it possible is still on its way) is asked
-again two seconds later and counted. The asker learns of the evaluation from the letter, as people do, and answers by
+again three seconds later and counted. The asker learns of the evaluation from the letter, as people do, and answers by
 its link. Cheap on purpose: what the clients burn is missing to the suite on the same machine.
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 #: Seconds until a step that came too early is tried again; also between registering and accepting.
-AGAIN_S = 2.0
+AGAIN_S = 3.0
 #: Seconds between two looks into the file of letters.
 LOOK_S = 0.1
 #: Seconds without any step succeeding after which something is wrong.

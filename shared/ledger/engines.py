@@ -35,8 +35,13 @@ _WRITING = "gridwhistle_writing"
 _locks: dict[str, threading.RLock] = {}
 
 
-def open_engine(url: str, *, pool_size: int = 10, answer_within_s: float = ANSWER_WITHIN_S) -> Engine:
-    """An engine for one service's database; creates the folder of a SQLite file. Connects lazily."""
+def open_engine(
+    url: str, *, pool_size: int = 10, answer_within_s: float = ANSWER_WITHIN_S, idle_ms: int = IDLE_MS
+) -> Engine:
+    """An engine for one service's database; creates the folder of a SQLite file. Connects lazily.
+
+    `idle_ms`: how long a transaction may stand still on PostgreSQL; 0: for ever, for who only looks on.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(url, parsed.database)
@@ -55,7 +60,7 @@ def open_engine(url: str, *, pool_size: int = 10, answer_within_s: float = ANSWE
             "cursor_factory": prepared.PreparingCursor,
             "options": (
                 f"-c statement_timeout={int(answer_within_s * 1000)} -c timezone=UTC"
-                f" -c idle_in_transaction_session_timeout={IDLE_MS}"
+                f" -c idle_in_transaction_session_timeout={idle_ms}"
             ),
             "keepalives_idle": 10,
             "keepalives_interval": 5,
