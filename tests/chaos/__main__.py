@@ -9,7 +9,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.chaos import run
+from tests.chaos import again, run
 from tests.chaos.faults.fault import EMBEDDED, FULL
 
 #: Where `--write-table` puts the table.
@@ -27,6 +27,8 @@ CLUSTER_SHARE = 0.05
 def main():
     """Run what the command line asks for; returns the exit code."""
     options = _parse()
+    if options.judge:
+        return again.judged(options.judge, print)
     return max(_play(mode, options) for mode in MODES.get(options.mode, (options.mode,)))
 
 
@@ -44,6 +46,8 @@ def _parse():
     parser.add_argument("--together", type=float, default=0.15, help="share of strokes that come in pairs")
     parser.add_argument("--hold", type=float, default=1.0, help="factor on how long faults are held")
     parser.add_argument("--folder", type=Path, help="keep everything here; else in a folder that is thrown away")
+    parser.add_argument("--judge", type=Path, metavar="FOLDER", help="only judge a run kept there (full mode) again")
+    parser.add_argument("--beside", type=Path, nargs="*", metavar="FOLDER", help="runs kept before: into the table too")
     parser.add_argument("--write-table", action="store_true", help="put the table into docs/reliability.md")
     return parser.parse_args()
 
@@ -85,7 +89,9 @@ def _play(mode, options):
             world, matters=matters, strokes=strokes, seed=options.seed, clients=options.clients,
             kinds=kinds, together=options.together, hold=options.hold, say=say,
         )  # fmt: skip
-        table = run.recovery_table(monkey.strokes)
+        # Runs kept before this one, so that a kind that is rare in one run is not so in the table.
+        before = [each / mode / "suite" for each in options.beside or ()]
+        table = run.recovery_table(*before, world.folder)
         print("\n".join(table))  # noqa: T201
         if options.write_table:
             _write(mode, table)

@@ -95,6 +95,13 @@ class Book:
                 self._file.write(line + "\n")
         return entry
 
+    @classmethod
+    def read(cls, path):
+        """The entries of a run that is over; what it waited for in vain is not in the file."""
+        book = cls(path)
+        book.entries = [Entry(**json.loads(line)) for line in path.open(encoding="utf-8")]
+        return book
+
     def stall(self, what: str) -> None:
         """Keep that something which had to follow did not."""
         with self._lock:

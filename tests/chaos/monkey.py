@@ -6,6 +6,7 @@ holding times. It must never be lenient: what does not recover in time ends the 
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from tests.chaos.faults.fault import Fault, Struck
 
 #: Seconds after which a suite that has not recovered is given up.
 RECOVERS_WITHIN_S = 150.0
+#: Where a world's folder keeps what was done to it.
+STROKES = "strokes.jsonl"
 #: Seconds between two looks at a probe.
 LOOK_EVERY_S = 0.2
 
@@ -37,6 +40,16 @@ class Stroke:
     recovered_s: float
     #: Struck together with others, so that the time is theirs too.
     together: int
+
+    def as_line(self) -> str:
+        """The stroke as a line of JSON, for who looks at the run later."""
+        about = {
+            "kind": self.fault.kind, "what": self.struck.what, "how": self.fault.how, "held_s": round(self.held_s, 2),
+            "recovered_s": round(self.recovered_s, 2), "together": self.together,
+            "measured": self.struck.detail.get("measured", {}), "planted": self.struck.detail.get("planted", []),
+            "complaint": self.struck.detail.get("complaint"),
+        }  # fmt: skip
+        return json.dumps(about, ensure_ascii=False, default=str)
 
 
 class Monkey:
@@ -106,6 +119,8 @@ class Monkey:
                     together=len(done),
                 )
             )  # fmt: skip
+        with (self._world.folder / STROKES).open("a", encoding="utf-8") as file:
+            file.writelines(stroke.as_line() + "\n" for stroke in self.strokes[-len(done) :])
         names = " + ".join(f"{fault.kind} ({struck.what})" for fault, struck, _, _ in done)
         self._say(
             f"[{len(self.strokes):>3}/{self.planned}] {names}: held {done[-1][3]:.1f} s, recovered in {recovered:.1f} s"

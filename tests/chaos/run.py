@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections import defaultdict
 
@@ -11,7 +12,7 @@ from services.notify.domain import CLAIM
 from tests.chaos import faults
 from tests.chaos.book import Book
 from tests.chaos.judge import judge
-from tests.chaos.monkey import Monkey
+from tests.chaos.monkey import STROKES, Monkey
 from tests.chaos.producer import Producer
 from tests.chaos.small_disk import may_mount, small_disk
 from tests.chaos.world import World
@@ -79,17 +80,21 @@ def full_world(stack, folder, say=print, *, cluster=False, **more):
     return world
 
 
-def recovery_table(strokes):
-    """Lines of a table: kind, how often, median and worst seconds until everything worked again."""
+def recovery_table(*folders):
+    """Lines of a table over the strokes of runs whose folders (of the suite) were kept.
+
+    Kind, how often, median and worst seconds until everything worked again.
+    """
+    strokes = [json.loads(line) for folder in folders for line in (folder / STROKES).open(encoding="utf-8")]
     by_kind = defaultdict(list)
     for stroke in strokes:
-        by_kind[stroke.fault.kind].append(stroke)
+        by_kind[stroke["kind"]].append(stroke)
     lines = ["| fault | times | median s | worst s | how it is produced |", "|---|---:|---:|---:|---|"]
     for kind, found in sorted(by_kind.items()):
-        alone = [stroke.recovered_s for stroke in found if stroke.together == 1] or [s.recovered_s for s in found]
-        lines.append(
-            f"| {kind} | {len(found)} | {statistics.median(alone):.1f} | {max(alone):.1f} | {found[0].fault.how} |"
-        )
+        alone = [stroke["recovered_s"] for stroke in found if stroke["together"] == 1]
+        seconds = alone or [stroke["recovered_s"] for stroke in found]
+        median, worst = statistics.median(seconds), max(seconds)
+        lines.append(f"| {kind} | {len(found)} | {median:.1f} | {worst:.1f} | {found[-1]['how']} |")
     for what, seconds in _measured(strokes).items():
         times, median, worst = len(seconds), statistics.median(seconds), max(seconds)
         lines.append(f"| *{what}* | {times} | {median:.1f} | {worst:.1f} | from the stroke |")
@@ -100,6 +105,6 @@ def _measured(strokes):
     """Further times that faults measured themselves: "relay-intake-overtaken: another process leads" -> seconds."""
     found = defaultdict(list)
     for stroke in strokes:
-        for what, seconds in stroke.struck.detail.get("measured", {}).items():
-            found[f"{stroke.fault.kind}: {what}"].append(seconds)
+        for what, seconds in stroke["measured"].items():
+            found[f"{stroke['kind']}: {what}"].append(seconds)
     return dict(sorted(found.items()))
