@@ -73,13 +73,13 @@ def command(
     if route.query is None:
         raise doors.NoSuchDoor(doors.REPORT)
     found = oversight.ask(route.query, period | ({"unit": unit} if unit else {}), SYSTEM)
+    if publish_as is not None:
+        _publish(oversight, period, unit, publish_as)  # first: who may not is told so, and nothing else
     shape = "json" if as_json else shape
     if shape == "table" and output is None:
         Console(highlight=False).print(summary.figures(found))
     else:
         _write(_content(found, shape), output)
-    if publish_as is not None:
-        _publish(oversight, period, unit, publish_as)
     return 0
 
 
