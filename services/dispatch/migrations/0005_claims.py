@@ -1,0 +1,15 @@
+"""Claims, offers, rectification orders and joint handling, as release 0.2.0 has them.
+
+Frozen: later changes are later revisions. Expand-only: the release before runs on it.
+"""
+
+from __future__ import annotations
+
+revision = "dispatch_0005"
+down_revision = "dispatch_0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Create what this part of the release adds."""
