@@ -87,8 +87,47 @@ class MatterEscalated:
     cause: str = choice("reason", "breach", "rule")
     reason: str = text(maximum=1_000, about="Reason code, breached clock kind or rule id")
     note: str | None = text(default=None, maximum=4_000)
-    skipped: tuple[str, ...] = many(ident(), about="Units skipped for want of anyone responsible")
+    skipped: tuple[str, ...] = many(ident(), about="Units passed over on the way up")
+    skipped_because: dict[str, object] = mapping(about="Why each of them was passed over, by unit")
     escalated_by: str = ident()
+
+
+@event("dispatch.escalation-skipped", stream="matter", key="matter_id")
+class EscalationSkipped:
+    """The matter should have gone up by itself and stays where it is, with the reason 应升未升; a desk sees its flag."""
+
+    matter_id: str = ident()
+    unit: str = ident()
+    level: str = ident()
+    cause: str = choice("breach", "rule")
+    reason: str = text(maximum=1_000, about="Breached clock kind or rule id")
+    because: str = ident(about="Why not: no-level-above, hop-limit, state-…, or the code of the refusal")
+
+
+@event("dispatch.matter-handed-back", stream="matter", key="matter_id")
+class MatterHandedBack:
+    """A level above answered and gave the matter back down 答复下转 (C1); an assignment follows."""
+
+    matter_id: str = ident()
+    from_unit: str = ident()
+    from_level: str = ident()
+    to_unit: str = ident()
+    to_level: str = ident()
+    answer: str = text(maximum=4_000, about="What was decided, and what is to be done below")
+    handed_back_by: str = ident()
+
+
+@event("dispatch.cost-estimated", stream="matter", key="matter_id")
+class CostEstimated:
+    """What handling will cost 费用估算; above the level's authority the matter goes up by rule."""
+
+    matter_id: str = ident()
+    unit: str = ident()
+    level: str = ident()
+    amount_yuan: int = whole(minimum=0)
+    limit_yuan: int | None = whole(default=None, minimum=0, about="What the level may spend by itself; none: no limit")
+    note: str | None = text(default=None, maximum=4_000)
+    estimated_by: str = ident()
 
 
 @event("dispatch.matter-suspended", stream="matter", key="matter_id")
@@ -282,6 +321,7 @@ class WhistleBlown:
     legal_basis: str | None = text(default=None, maximum=1_000)
     report_in_by: datetime = instant()
     blown_by: str = ident()
+    complete_by: datetime | None = instant(default=None, about="By when the departments are to be done, if that is said")
 
 
 @event("dispatch.whistle-answered", stream="whistle", key="whistle_id")
@@ -298,16 +338,18 @@ class WhistleAnswered:
     report_in_seconds: float | None = number(
         default=None, minimum=0, about="From the whistle to the first answer; that one only"
     )
+    until: datetime | None = instant(default=None, about="With extension-requested: until when")
 
 
 @event("dispatch.whistle-overdue", stream="whistle", key="whistle_id")
 class WhistleOverdue:
-    """Departments that did not report in by the deadline 未按时报到."""
+    """Departments that did not report in, or were not done, by the deadline 未按时报到、未按时办结."""
 
     whistle_id: str = ident()
     matter_id: str = ident()
     departments: tuple[str, ...] = many(ident(), required=True)
-    report_in_by: datetime = instant()
+    report_in_by: datetime = instant(about="The deadline that passed")
+    stage: str = choice("report-in", "complete", default="report-in", about="Which deadline it was")
 
 
 @event("dispatch.whistle-ended", stream="whistle", key="whistle_id")
@@ -317,3 +359,66 @@ class WhistleEnded:
     whistle_id: str = ident()
     matter_id: str = ident()
     outcome: str = choice("completed", "declined", "withdrawn")
+    reason: str | None = text(default=None, maximum=1_000, about="Why the level above ended it")
+    ended_by: str | None = ident(default=None, about="Who ended it, when that was no department's answer")
+
+
+@event("dispatch.whistle-contested", stream="whistle", key="whistle_id")
+class WhistleContested:
+    """A department declined 拒绝、争议: the next level decides whether it has to come (首接负责)."""
+
+    whistle_id: str = ident()
+    matter_id: str = ident()
+    department: str = ident()
+    ground: str = text(maximum=4_000)
+    hop: int = whole(minimum=1, about="How many levels this department's part has been taken to")
+    to_unit: str = ident(about="Who decides")
+    to_level: str = ident()
+    decide_by: datetime = instant(about="Undecided then, it goes to the level above that")
+    final: bool = flag(about="The decision of this level cannot be contested")
+    skipped: tuple[str, ...] = many(ident(), about="Units passed over because nobody there is responsible")
+
+
+@event("dispatch.whistle-contest-decided", stream="whistle", key="whistle_id")
+class WhistleContestDecided:
+    """The level above decided 争议裁定: upheld, the department has to come; released, it need not."""
+
+    whistle_id: str = ident()
+    matter_id: str = ident()
+    department: str = ident()
+    decision: str = choice("upheld", "released")
+    reason: str = text(maximum=4_000)
+    hop: int = whole(minimum=1)
+    unit: str = ident(about="Level that decided")
+    final: bool = flag()
+    lead: str = ident(about="Lead department from now on")
+    report_in_by: datetime | None = instant(default=None, about="Upheld: the new deadline to report in")
+    decided_by: str = ident()
+
+
+@event("dispatch.whistle-extension-decided", stream="whistle", key="whistle_id")
+class WhistleExtensionDecided:
+    """The whistler granted or refused more time to finish 延期审批."""
+
+    whistle_id: str = ident()
+    matter_id: str = ident()
+    department: str = ident()
+    granted: bool = flag()
+    until: datetime | None = instant(default=None, about="Granted: done by then")
+    reason: str = text(maximum=4_000)
+    decided_by: str = ident()
+
+
+@event("dispatch.whistle-scored", stream="whistle", key="whistle_id")
+class WhistleScored:
+    """The whistler scored a department, once 双考核 (Beijing regulation art. 33): 1 is worst, 5 is best."""
+
+    whistle_id: str = ident()
+    matter_id: str = ident()
+    whistler: str = ident()
+    department: str = ident()
+    arrival: int = whole(minimum=1, maximum=5, about="Came in time 到场")
+    quality: int = whole(minimum=1, maximum=5, about="Worked well 办理质量")
+    result: int = whole(minimum=1, maximum=5, about="Solved it 办理结果")
+    note: str | None = text(default=None, maximum=4_000)
+    scored_by: str = ident()
