@@ -159,6 +159,16 @@ class WorkingCalendar:
         day = self.working_date(day, count)
         return self.close(day) if at == "close" else self.instant(day, second) + rest
 
+    def later_by_working_days(self, instant: datetime, days: int) -> datetime:
+        """Return `instant` put off by working days (an extension 延期): the same time of day, but never after closing.
+
+        Raises BeyondCalendar.
+        """
+        local = instant.astimezone(self._zone)
+        day = self.working_date(local.date(), days)
+        second = local.hour * 3600 + local.minute * 60 + local.second
+        return min(self.instant(day, second) + timedelta(microseconds=local.microsecond), self.close(day))
+
     # --- instants
 
     def instant(self, day: date, second: int) -> datetime:
@@ -222,13 +232,13 @@ class WorkingCalendar:
                 return instant_of(table.resumed(worked) if back else table.reached(worked))
         raise BeyondCalendar(f"no working time before {end}")
 
-    def due(self, start: datetime, target: Target, pauses: Sequence[Pause] = ()) -> Due:
+    def due(self, start: datetime, target: Target, pauses: Sequence[Pause] = (), *, extended: int = 0) -> Due:
         """Return when `target`, started at `start`, is used up, with the reason in steps.
 
-        Raises BeyondCalendar when that lies after 2199, ValueError for naive instants and pauses that end
-        before they begin.
+        `extended`: working days granted on top. Raises BeyondCalendar when that lies after 2199, ValueError for naive
+        instants and pauses that end before they begin.
         """
-        return compute(self, start, target, pauses, share=1.0)
+        return compute(self, start, target, pauses, share=1.0, extended=extended)
 
     def share(self, start: datetime, target: Target, share: float, pauses: Sequence[Pause] = ()) -> datetime:
         """Return the instant (UTC) at which `share` of the target's time is used up, in the clock's own time.
@@ -238,7 +248,13 @@ class WorkingCalendar:
         return compute(self, start, target, pauses, share=share).at
 
     def due_and_shares(
-        self, start: datetime, target: Target, shares: Iterable[float], pauses: Sequence[Pause] = ()
+        self,
+        start: datetime,
+        target: Target,
+        shares: Iterable[float],
+        pauses: Sequence[Pause] = (),
+        *,
+        extended: int = 0,
     ) -> tuple[Due, tuple[datetime, ...]]:
         """Return `due` and the `share` of each: the same answers, worked out once."""
-        return compute_all(self, start, target, pauses, shares)
+        return compute_all(self, start, target, pauses, shares, extended)

@@ -35,7 +35,7 @@ _LARGEST_SHARE = 100.0
 class Step:
     """One step of the answer to "why this instant", in the order it was taken."""
 
-    #: Stable code: started, opened, arrived, promised, put-off, paused, provisional.
+    #: Stable code: started, opened, arrived, promised, put-off, extended, paused, provisional.
     code: str
     #: Aware UTC instant the step led to.
     at: datetime
@@ -54,16 +54,23 @@ class Due:
     steps: tuple[Step, ...]
 
 
-def compute(calendar: WorkingCalendar, start: datetime, target: Target, pauses: Sequence[Pause], share: float) -> Due:
+def compute(
+    calendar: WorkingCalendar, start: datetime, target: Target, pauses: Sequence[Pause], share: float, extended: int = 0
+) -> Due:
     """Return the instant at which `share` of the target is used up. Raises as `WorkingCalendar.due` does."""
-    return _due(_Course.begin(calendar, start, target, pauses), share)
+    return _due(_Course.begin(calendar, start, target, pauses, extended), share)
 
 
 def compute_all(
-    calendar: WorkingCalendar, start: datetime, target: Target, pauses: Sequence[Pause], shares: Iterable[float]
+    calendar: WorkingCalendar,
+    start: datetime,
+    target: Target,
+    pauses: Sequence[Pause],
+    shares: Iterable[float],
+    extended: int = 0,
 ) -> tuple[Due, tuple[datetime, ...]]:
     """Return when the target is used up, and the instant of each share of it. Raises as `WorkingCalendar.due` does."""
-    course = _Course.begin(calendar, start, target, pauses)
+    course = _Course.begin(calendar, start, target, pauses, extended)
     return _due(course, 1.0), tuple(course.reached(share)[0] for share in shares)
 
 
@@ -77,11 +84,15 @@ class _Course:
     standing: list[Interval]
     #: What was decided on the way to the promise.
     reasons: tuple[Step, ...]
-    #: End of the period that is promised; None for a length of time.
+    #: End of the period that is promised; None for a length of time that was not extended.
     close: datetime | None
+    #: What was promised before it was extended by so many working days; None when it was not.
+    before: tuple[datetime, int] | None = None
 
     @classmethod
-    def begin(cls, calendar: WorkingCalendar, start: datetime, target: Target, pauses: Sequence[Pause]) -> Self:
+    def begin(
+        cls, calendar: WorkingCalendar, start: datetime, target: Target, pauses: Sequence[Pause], extended: int = 0
+    ) -> Self:
         begin = micros(start)
         standing = merged(pauses, begin)
         steps, close = [Step("started", instant_of(begin), "开始计时", "the clock started")], None
@@ -94,7 +105,13 @@ class _Course:
         elif target.kind is not TargetKind.ELAPSED:
             close, reasons = _period_end(calendar, start, target)
             steps += reasons
-        return cls(calendar, start, target, standing, tuple(steps), close)
+        if not extended:
+            return cls(calendar, start, target, standing, tuple(steps), close)
+        # Counted from the promise without its pauses, which then push the whole: so a pause after the first promise
+        # moves an extended one, and it does not matter in which order the two were granted.
+        promised, _ = cls(calendar, start, target, [], (), close).reached(1.0)
+        later = calendar.later_by_working_days(promised, extended)
+        return cls(calendar, start, target, standing, tuple(steps), later, (promised, extended))
 
     def reached(self, share: float) -> tuple[datetime, list[Interval]]:
         """When a share is used up, and the pauses that moved it."""
@@ -103,6 +120,8 @@ class _Course:
         begin = micros(self.start)
         budget = round(self.target.seconds * share * _SECOND)
         if self.target.kind is TargetKind.ELAPSED:
+            if self.close is not None:
+                budget = round((micros(self.close) - begin) * share)
             reading, moved = pushed(begin + budget, self.standing, lambda at: at)
             return _instant(reading), moved
         if self.close is None:
@@ -123,14 +142,20 @@ def _due(course: _Course, share: float) -> Due:
     calendar, target = course.calendar, course.target
     due, moved = course.reached(share)
     steps = list(course.reasons)
+    promised = due if course.before is None else course.before[0]
     if target.kind is TargetKind.ELAPSED:
         length = format_duration(target.seconds)
-        steps.append(Step("promised", due, f"{length} 自然时间", f"{length} by the wall clock"))
-        return Due(due, provisional=False, steps=(*steps, *_paused(moved)))
-    if target.kind is TargetKind.WORKING:
+        steps.append(Step("promised", promised, f"{length} 自然时间", f"{length} by the wall clock"))
+    elif target.kind is TargetKind.WORKING:
         length = format_duration(target.seconds, days=False)
-        steps.append(Step("promised", due, f"{length} 工作时间", f"{length} of working time"))
+        steps.append(Step("promised", promised, f"{length} 工作时间", f"{length} of working time"))
+    if course.before is not None and course.close is not None:
+        days = course.before[1]
+        zh, en = f"批准延期 {days} 个工作日", f"extended by {days} working day(s)"
+        steps.append(Step("extended", course.close, zh, en))
     steps += _paused(moved)
+    if target.kind is TargetKind.ELAPSED and course.before is None:
+        return Due(due, provisional=False, steps=tuple(steps))
     provisional = not (
         calendar.is_covered(calendar.local_date(due)) and calendar.is_covered(calendar.local_date(course.start))
     )
