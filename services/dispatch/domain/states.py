@@ -42,6 +42,8 @@ class Action(StrEnum):
     PROGRESS = "progress"
     RETURN = "return"
     ESCALATE = "escalate"
+    HAND_BACK = "hand-back"
+    ESTIMATE_COST = "estimate-cost"
     RECLASSIFY = "reclassify"
     SUSPEND = "suspend"
     RESUME = "resume"
@@ -74,6 +76,8 @@ TRANSITIONS: Final[dict[tuple[State, Action], State]] = {
     (_S.ASSIGNED, _A.ACCEPT): _S.IN_PROGRESS,
     (_S.ASSIGNED, _A.RETURN): _S.ASSIGNED,
     (_S.ASSIGNED, _A.ESCALATE): _S.ASSIGNED,
+    (_S.ASSIGNED, _A.HAND_BACK): _S.ASSIGNED,
+    (_S.ASSIGNED, _A.ESTIMATE_COST): _S.ASSIGNED,
     (_S.ASSIGNED, _A.RECLASSIFY): _S.ASSIGNED,
     (_S.ASSIGNED, _A.BLOW_WHISTLE): _S.ASSIGNED,
     (_S.ASSIGNED, _A.WITHDRAW): _S.WITHDRAWN,
@@ -81,6 +85,8 @@ TRANSITIONS: Final[dict[tuple[State, Action], State]] = {
     (_S.IN_PROGRESS, _A.PROGRESS): _S.IN_PROGRESS,
     (_S.IN_PROGRESS, _A.RETURN): _S.ASSIGNED,
     (_S.IN_PROGRESS, _A.ESCALATE): _S.ASSIGNED,
+    (_S.IN_PROGRESS, _A.HAND_BACK): _S.ASSIGNED,
+    (_S.IN_PROGRESS, _A.ESTIMATE_COST): _S.IN_PROGRESS,
     (_S.IN_PROGRESS, _A.RECLASSIFY): _S.IN_PROGRESS,
     (_S.IN_PROGRESS, _A.SUSPEND): _S.SUSPENDED,
     (_S.IN_PROGRESS, _A.BLOW_WHISTLE): _S.IN_PROGRESS,
@@ -155,16 +161,3 @@ def after_answer(part: Part, answer: str) -> Part:
             where="answer",
             remedy=f"Possible answers now: {ways}.",
         ) from None
-
-
-def diagram() -> str:
-    """The machine as a mermaid state diagram, for docs/."""
-    lines = ["stateDiagram-v2"]
-    lines += [f"    [*] --> {_node(state)}" for state in State if state in BEGINNINGS]
-    lines += [f"    {_node(here)} --> {_node(there)}: {action}" for (here, action), there in TRANSITIONS.items()]
-    lines += [f"    {_node(state)} --> [*]" for state in State if state in FINAL or state is State.CLOSED]
-    return "\n".join(lines) + "\n"
-
-
-def _node(state: State) -> str:
-    return state.value.replace("-", "_")
