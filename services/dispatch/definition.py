@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from services.dispatch import commands, handlers, metrics, recovery, repository, tables, whistle_repository
+from services.dispatch import (
+    commands,
+    departments,
+    handlers,
+    metrics,
+    recovery,
+    repository,
+    tables,
+    time_repository,
+    whistle_repository,
+)
 from services.dispatch.subscriptions import SUBSCRIPTIONS
 from services.dispatch.web.routes import ROUTES
 from shared.runtime.definition import DueWork, ServiceDefinition, commands_of
@@ -19,9 +29,13 @@ DEFINITION = ServiceDefinition(
     # Suspensions first: a clock that runs again today must not wait for the next scan.
     due_work=(
         DueWork(name="suspensions", run=handlers.run_suspensions, next_due=repository.next_pause_end),
+        # Before the clocks: what the new year puts off is not breached meanwhile.
+        DueWork(name="calendars", run=handlers.run_calendars, next_due=time_repository.next_recount),
         DueWork(name="clocks", run=handlers.run_clocks, next_due=repository.next_clock_step),
         DueWork(name="whistles", run=handlers.run_whistles, next_due=whistle_repository.next_due),
     ),
+    letters=departments.CORRESPONDENCE,
+    tell=departments.tell,
     observe=metrics.observe,
     refresh=metrics.refresh,
     retell=recovery.retell,

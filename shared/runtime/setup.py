@@ -63,6 +63,7 @@ def application_of(
             definition.plugin_groups, PluginSettings(data_dir=settings.data_dir, smtp_url=settings.smtp_url)
         ),
         next_due=definition.next_due,
+        tell=definition.tell,
     )
     application = Application(
         definition=definition,
