@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from services.dispatch import (
+    claim_commands,
+    claim_repository,
     commands,
     departments,
     handlers,
     metrics,
+    order_repository,
     recovery,
     repository,
     tables,
@@ -21,7 +24,7 @@ from shared.runtime.definition import DueWork, ServiceDefinition, commands_of
 
 DEFINITION = ServiceDefinition(
     name="dispatch",
-    commands=commands_of(commands, handlers),
+    commands=commands_of(commands, handlers) | commands_of(claim_commands, handlers),
     subscriptions=SUBSCRIPTIONS,
     routes=ROUTES,
     tables=tables.metadata,
@@ -33,6 +36,8 @@ DEFINITION = ServiceDefinition(
         DueWork(name="calendars", run=handlers.run_calendars, next_due=time_repository.next_recount),
         DueWork(name="clocks", run=handlers.run_clocks, next_due=repository.next_clock_step),
         DueWork(name="whistles", run=handlers.run_whistles, next_due=whistle_repository.next_due),
+        DueWork(name="claims", run=handlers.run_claims, next_due=claim_repository.next_due),
+        DueWork(name="orders", run=handlers.run_orders, next_due=order_repository.next_due),
     ),
     letters=departments.CORRESPONDENCE,
     tell=departments.tell,

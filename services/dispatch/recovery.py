@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from services.dispatch import commands, handlers
+from services.dispatch import claim_recovery, commands, handlers, time_recovery
 from services.dispatch.domain.clocks import MILESTONES
 from shared.contracts import dispatch
 from shared.contracts.envelope import Envelope
@@ -20,16 +20,21 @@ from shared.ledger.unit_of_work import Surroundings, UnitOfWork
 
 #: Items that one scan does at once (DueWork.batch).
 _SCAN = 100
+#: Event -> the field that holds an id which its handler made.
+_IDS = {
+    "dispatch.clock-started": "clock_id", "dispatch.whistle-blown": "whistle_id", **claim_recovery.IDS,
+    **time_recovery.IDS,
+}  # fmt: skip
 #: How a milestone's clock ended tells which milestone a note reported.
 _STOPPED = "dispatch.clock-stopped"
 
 
 def retell(lost: Lost, at_hand: Surroundings) -> Retold:
     """How a lost transaction of dispatch is done again."""
-    ids = [
-        each.data["clock_id" if each.name == "dispatch.clock-started" else "whistle_id"]
-        for each in lost.of("dispatch.clock-started", "dispatch.whistle-blown")
-    ]
+    ids = [each.data[_IDS[each.name]] for each in lost.of(*_IDS)]
+    several = claim_recovery.many(lost, ids, at_hand.jurisdiction)
+    if several is not None:
+        return several
     for envelope in lost.of():
         command = _COMMANDS.get(envelope.name)
         if command is not None:
@@ -51,7 +56,7 @@ def _done(handler: Callable[[Any, UnitOfWork], object], command: Any, ids: list[
 
 
 _Telling = Callable[[Envelope, Lost, list[str], Jurisdiction], Retold]
-_COMMANDS: dict[str, _Telling] = {}
+_COMMANDS: dict[str, _Telling] = {**claim_recovery.TELLINGS, **time_recovery.COMMANDS}
 
 
 def _told_by(*names: str) -> Callable[[_Telling], _Telling]:

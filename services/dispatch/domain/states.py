@@ -45,6 +45,10 @@ class Action(StrEnum):
     HAND_BACK = "hand-back"
     ESTIMATE_COST = "estimate-cost"
     RECLASSIFY = "reclassify"
+    REQUEST_EXTENSION = "request-extension"
+    DECIDE_EXTENSION = "decide-extension"
+    REQUEST_SUSPENSION = "request-suspension"
+    DECIDE_SUSPENSION = "decide-suspension"
     SUSPEND = "suspend"
     RESUME = "resume"
     BLOW_WHISTLE = "blow-whistle"
@@ -79,6 +83,7 @@ TRANSITIONS: Final[dict[tuple[State, Action], State]] = {
     (_S.ASSIGNED, _A.HAND_BACK): _S.ASSIGNED,
     (_S.ASSIGNED, _A.ESTIMATE_COST): _S.ASSIGNED,
     (_S.ASSIGNED, _A.RECLASSIFY): _S.ASSIGNED,
+    (_S.ASSIGNED, _A.DECIDE_EXTENSION): _S.ASSIGNED,
     (_S.ASSIGNED, _A.BLOW_WHISTLE): _S.ASSIGNED,
     (_S.ASSIGNED, _A.WITHDRAW): _S.WITHDRAWN,
     (_S.IN_PROGRESS, _A.ASSIGN): _S.ASSIGNED,
@@ -88,6 +93,10 @@ TRANSITIONS: Final[dict[tuple[State, Action], State]] = {
     (_S.IN_PROGRESS, _A.HAND_BACK): _S.ASSIGNED,
     (_S.IN_PROGRESS, _A.ESTIMATE_COST): _S.IN_PROGRESS,
     (_S.IN_PROGRESS, _A.RECLASSIFY): _S.IN_PROGRESS,
+    (_S.IN_PROGRESS, _A.REQUEST_EXTENSION): _S.IN_PROGRESS,
+    (_S.IN_PROGRESS, _A.DECIDE_EXTENSION): _S.IN_PROGRESS,
+    (_S.IN_PROGRESS, _A.REQUEST_SUSPENSION): _S.IN_PROGRESS,
+    (_S.IN_PROGRESS, _A.DECIDE_SUSPENSION): _S.IN_PROGRESS,
     (_S.IN_PROGRESS, _A.SUSPEND): _S.SUSPENDED,
     (_S.IN_PROGRESS, _A.BLOW_WHISTLE): _S.IN_PROGRESS,
     (_S.IN_PROGRESS, _A.RESOLVE): _S.RESOLVED,

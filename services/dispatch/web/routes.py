@@ -6,22 +6,44 @@ from services.dispatch.web import views
 from shared.runtime.definition import Query, Route
 
 _MATTER = "/api/v1/matters/<matter>"
+_WHISTLE = "/api/v1/whistles/<whistle>"
 
 ROUTES: tuple[Route, ...] = (
     Route(method="POST", path=f"{_MATTER}/accept", command="dispatch.accept"),
     Route(method="POST", path=f"{_MATTER}/progress", command="dispatch.progress"),
     Route(method="POST", path=f"{_MATTER}/return", command="dispatch.return"),
     Route(method="POST", path=f"{_MATTER}/escalate", command="dispatch.escalate"),
+    Route(method="POST", path=f"{_MATTER}/hand-back", command="dispatch.hand-back"),
+    Route(method="POST", path=f"{_MATTER}/cost", command="dispatch.estimate-cost"),
     Route(method="POST", path=f"{_MATTER}/assign", command="dispatch.assign"),
     Route(method="POST", path=f"{_MATTER}/reclassify", command="dispatch.reclassify"),
     Route(method="POST", path=f"{_MATTER}/suspend", command="dispatch.suspend"),
     Route(method="POST", path=f"{_MATTER}/resume", command="dispatch.resume"),
+    Route(method="POST", path=f"{_MATTER}/extensions", command="dispatch.request-extension", creates=True),
+    Route(method="POST", path=f"{_MATTER}/extensions/decision", command="dispatch.decide-extension"),
+    Route(method="POST", path=f"{_MATTER}/suspensions", command="dispatch.request-suspension", creates=True),
+    Route(method="POST", path=f"{_MATTER}/suspensions/decision", command="dispatch.decide-suspension"),
+    Route(method="POST", path="/api/v1/calendar/years", command="dispatch.import-calendar", creates=True),
     Route(method="POST", path=f"{_MATTER}/whistles", command="dispatch.blow-whistle", creates=True),
     Route(method="POST", path=f"{_MATTER}/resolve", command="dispatch.resolve"),
     Route(method="POST", path=f"{_MATTER}/verify", command="dispatch.verify"),
     Route(method="POST", path=f"{_MATTER}/close", command="dispatch.close"),
     Route(method="POST", path=f"{_MATTER}/reopen", command="dispatch.reopen"),
-    Route(method="POST", path="/api/v1/whistles/<whistle>/answers", command="dispatch.answer-whistle", creates=True),
+    Route(method="POST", path=f"{_WHISTLE}/answers", command="dispatch.answer-whistle", creates=True),
+    Route(method="POST", path=f"{_WHISTLE}/contests/<department>/decision", command="dispatch.decide-contest"),
+    Route(
+        method="POST", path=f"{_WHISTLE}/extensions/<department>/decision", command="dispatch.decide-whistle-extension"
+    ),
+    Route(method="POST", path=f"{_WHISTLE}/scores", command="dispatch.score-whistle", creates=True),
+    Route(method="POST", path=f"{_WHISTLE}/end", command="dispatch.end-whistle"),
+    Route(
+        method="GET",
+        path=_WHISTLE,
+        query=Query(
+            name="dispatch.whistle", run=whistle_views.whistle, needs=None,
+            about="One whistle call 哨单: who was called, who came, disputes, wishes for more time, scores",
+        ),
+    ),
     Route(
         method="GET",
         path=_MATTER,
