@@ -92,9 +92,9 @@ class MatterEscalated:
     escalated_by: str = ident()
 
 
-@event("dispatch.escalation-skipped", stream="matter", key="matter_id")
+@event("dispatch.escalation-skipped", stream="matter", key="matter_id", since="0.2.0")
 class EscalationSkipped:
-    """The matter should have gone up by itself and stays where it is, with the reason 应升未升; a desk sees its flag."""
+    """The matter should have gone up by itself and stays where it is, with the reason 应升未升."""
 
     matter_id: str = ident()
     unit: str = ident()
@@ -104,7 +104,7 @@ class EscalationSkipped:
     because: str = ident(about="Why not: no-level-above, hop-limit, state-…, or the code of the refusal")
 
 
-@event("dispatch.matter-handed-back", stream="matter", key="matter_id")
+@event("dispatch.matter-handed-back", stream="matter", key="matter_id", since="0.2.0")
 class MatterHandedBack:
     """A level above answered and gave the matter back down 答复下转 (C1); an assignment follows."""
 
@@ -117,7 +117,7 @@ class MatterHandedBack:
     handed_back_by: str = ident()
 
 
-@event("dispatch.cost-estimated", stream="matter", key="matter_id")
+@event("dispatch.cost-estimated", stream="matter", key="matter_id", since="0.2.0")
 class CostEstimated:
     """What handling will cost 费用估算; above the level's authority the matter goes up by rule."""
 
@@ -321,7 +321,7 @@ class WhistleBlown:
     legal_basis: str | None = text(default=None, maximum=1_000)
     report_in_by: datetime = instant()
     blown_by: str = ident()
-    complete_by: datetime | None = instant(default=None, about="By when the departments are to be done, if that is said")
+    complete_by: datetime | None = instant(default=None, about="By when the departments are to be done")
 
 
 @event("dispatch.whistle-answered", stream="whistle", key="whistle_id")
@@ -338,6 +338,7 @@ class WhistleAnswered:
     report_in_seconds: float | None = number(
         default=None, minimum=0, about="From the whistle to the first answer; that one only"
     )
+    ground: str | None = text(default=None, maximum=1_000, about="With declined: the ground")
     until: datetime | None = instant(default=None, about="With extension-requested: until when")
 
 
@@ -363,7 +364,7 @@ class WhistleEnded:
     ended_by: str | None = ident(default=None, about="Who ended it, when that was no department's answer")
 
 
-@event("dispatch.whistle-contested", stream="whistle", key="whistle_id")
+@event("dispatch.whistle-contested", stream="whistle", key="whistle_id", since="0.2.0")
 class WhistleContested:
     """A department declined 拒绝、争议: the next level decides whether it has to come (首接负责)."""
 
@@ -379,7 +380,7 @@ class WhistleContested:
     skipped: tuple[str, ...] = many(ident(), about="Units passed over because nobody there is responsible")
 
 
-@event("dispatch.whistle-contest-decided", stream="whistle", key="whistle_id")
+@event("dispatch.whistle-contest-decided", stream="whistle", key="whistle_id", since="0.2.0")
 class WhistleContestDecided:
     """The level above decided 争议裁定: upheld, the department has to come; released, it need not."""
 
@@ -396,7 +397,7 @@ class WhistleContestDecided:
     decided_by: str = ident()
 
 
-@event("dispatch.whistle-extension-decided", stream="whistle", key="whistle_id")
+@event("dispatch.whistle-extension-decided", stream="whistle", key="whistle_id", since="0.2.0")
 class WhistleExtensionDecided:
     """The whistler granted or refused more time to finish 延期审批."""
 
@@ -409,7 +410,7 @@ class WhistleExtensionDecided:
     decided_by: str = ident()
 
 
-@event("dispatch.whistle-scored", stream="whistle", key="whistle_id")
+@event("dispatch.whistle-scored", stream="whistle", key="whistle_id", since="0.2.0")
 class WhistleScored:
     """The whistler scored a department, once 双考核 (Beijing regulation art. 33): 1 is worst, 5 is best."""
 

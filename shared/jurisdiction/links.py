@@ -181,6 +181,8 @@ def _section_links(draft: Draft) -> Iterator[Problem]:
         yield from _known(level, levels, "policy.yaml", f"whistle.may_blow[{index}]", "level")
     for level in getattr(escalation, "authority_limits", ()):
         yield from _known(level, levels, "policy.yaml", f"escalation.authority_limits.{level}", "level")
+    for named in getattr(whistle, "report_in_by_class", ()):
+        yield from _known(named, _ids(draft.classes), "policy.yaml", f"whistle.report_in_by_class.{named}", "class")
     for place, rule in enumerate(getattr(escalation, "rules", ())):
         at = f"escalation.rules[{place}]"
         yield from _known(rule.to_level, levels, "policy.yaml", f"{at}.to_level", "level")

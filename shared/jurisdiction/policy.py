@@ -130,6 +130,8 @@ class Whistle:
     may_blow: tuple[str, ...]
     #: How many levels may pass a contested call on before the decision is final.
     hop_limit: int = 3
+    #: Response class -> how soon they report in, where that is another than `report_in`: danger does not wait.
+    report_in_by_class: Mapping[str, Target] = field(default_factory=dict)
     #: How soon departments are to be done when the call does not say; None: no deadline.
     complete: Target | None = None
     #: How often the whistler may grant one department more time.

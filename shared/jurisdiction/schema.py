@@ -261,6 +261,7 @@ class WhistleSchema(Schema):
     report_in = TargetField(required=True)
     may_blow = Several(Ident(), required=True)
     hop_limit = Number(whole=True, load_default=3, validate=at_least(1, 20))
+    report_in_by_class = Clocks(load_default=dict)
     complete = TargetField(load_default=None, allow_none=True)
     extensions = Number(whole=True, load_default=2, validate=at_least(0, 20))
 

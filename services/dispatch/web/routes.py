@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.dispatch.web import views
+from services.dispatch.web import views, whistle_views
 from shared.runtime.definition import Query, Route
 
 _MATTER = "/api/v1/matters/<matter>"
@@ -64,8 +64,8 @@ ROUTES: tuple[Route, ...] = (
         method="GET",
         path="/api/v1/whistles",
         query=Query(
-            name="dispatch.whistles", run=views.whistles, needs=None,
-            about="Whistle calls 哨单 of a department or of one's territory; department, open, cursor, limit",
+            name="dispatch.whistles", run=whistle_views.whistles, needs=None,
+            about="Whistle calls 哨单, a department's or one's territory's; department, open, to_decide, cursor, limit",
         ),
     ),
 )  # fmt: skip
