@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shared.contracts import shapes, whistles
-from shared.contracts.whistles import Answer, AnswerRefused, AnswerTaken, Answering, Called, Changed, Ended
+from shared.contracts.whistles import Answer, Answering, AnswerRefused, AnswerTaken, Called, Changed, Ended
 from shared.kernel.clock import rfc3339
 from shared.kernel.errors import Invalid
 from shared.kit.spool import Given, Spool, Told

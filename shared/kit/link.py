@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import ssl
+import time
 from collections.abc import Callable
 from threading import Event
 from typing import Any
@@ -37,6 +38,8 @@ PREFETCH = 50
 LOOK_EVERY_S = 0.5
 #: Seconds of the first pause before the broker is tried again, and of the longest.
 PAUSES_S = (0.5, 30.0)
+#: Seconds before an answer that the broker did not take is offered again.
+REST_S = 5.0
 #: Seconds that a blocked broker, or one that does not answer, is waited for.
 _PATIENCE_S = 30
 #: What breaks a link: tried again for ever, because the network comes back.
@@ -51,6 +54,7 @@ class Link:
         self._desk = desk
         self._jitter = jitter
         self._connection: Any = None
+        self._rests_until = float("-inf")
         self._stopping = Event()
         self._draining = Event()
         #: Whether messages come in right now.
@@ -106,7 +110,7 @@ class Link:
         self.connected.set()
         while True:
             self._send(channel)
-            if self._stopping.is_set() and not self._desk.outgoing(1):
+            if self._stopping.is_set():
                 break
             if self._draining.is_set() and tag is not None:
                 channel.basic_cancel(tag)
@@ -120,6 +124,8 @@ class Link:
         channel.basic_ack(method.delivery_tag)
 
     def _send(self, channel: Any) -> None:
+        if time.monotonic() < self._rests_until:
+            return
         for given in self._desk.outgoing():
             try:
                 channel.basic_publish(
@@ -135,6 +141,7 @@ class Link:
             except (UnroutableError, NackError) as error:
                 # The suite's side is not there (yet), or full: it is an operator's business, and the answer stays here.
                 log.error("the broker does not take our answers: %s", type(error).__name__)  # noqa: TRY400
+                self._rests_until = time.monotonic() + REST_S
                 return
             self._desk.sent(given.id)
 

@@ -1,4 +1,4 @@
-"""A department's program as one process: the link in the main thread, your handlers in another, a clean end on SIGTERM."""
+"""A department's program as one process: the link in the main thread, handlers in another, a clean end on SIGTERM."""
 
 from __future__ import annotations
 

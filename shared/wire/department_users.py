@@ -43,6 +43,8 @@ def set_users(
 
     `passwords`: department -> password, for those who shall not get one made. `anew`: who gets a new one though there.
     """
+    if not departments:
+        return ()
     management = Management(management_url, broker_url)
     there = {row["name"] for row in management.get("users")}
     given = passwords or {}

@@ -181,7 +181,9 @@ def _broker(settings: Settings) -> Iterator[Finding]:
         yield Finding(level="ok", about=about, what="none: embedded mode")
         return
     try:
-        found = drift.faults(inspection.inspect(settings.broker_url, settings.broker_management_url))
+        departments = tuple(unit.id for unit in packs.load(Path(settings.jurisdiction)).departments())
+        seen = inspection.inspect(settings.broker_url, settings.broker_management_url, departments)
+        found = drift.faults(seen)
     except (BrokerAway, Misconfigured) as error:
         yield Finding(level="fail", about=about, what=str(error), remedy="Start RabbitMQ, or correct its address.")
         return
