@@ -1,4 +1,4 @@
-"""More time 延期 and rest 挂账: asked for by the unit responsible, decided by the level above, within the pack's limits."""
+"""More time 延期 and rest 挂账: asked for by the unit responsible, decided by the level above, within limits."""
 
 from __future__ import annotations
 
