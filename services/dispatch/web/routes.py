@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.dispatch.web import views, whistle_views
+from services.dispatch.web import claim_views, views, whistle_views
 from shared.runtime.definition import Query, Route
 
 _MATTER = "/api/v1/matters/<matter>"
@@ -44,6 +44,53 @@ ROUTES: tuple[Route, ...] = (
             about="One whistle call 哨单: who was called, who came, disputes, wishes for more time, scores",
         ),
     ),
+    Route(method="POST", path="/api/v1/matters/accept", command="dispatch.accept-many"),
+    Route(method="POST", path="/api/v1/matters/assign", command="dispatch.assign-many"),
+    Route(method="POST", path="/api/v1/claims", command="dispatch.post-claim", creates=True),
+    Route(method="POST", path="/api/v1/claims/<claim>/take", command="dispatch.take-claim"),
+    Route(method="POST", path="/api/v1/claims/<claim>/release", command="dispatch.release-claim"),
+    Route(method="POST", path="/api/v1/claims/<claim>/fulfil", command="dispatch.fulfil-claim"),
+    Route(method="POST", path="/api/v1/claims/<claim>/lead", command="dispatch.appoint-lead"),
+    Route(method="POST", path="/api/v1/claims/<claim>/withdraw", command="dispatch.withdraw-claim"),
+    Route(method="POST", path=f"{_MATTER}/matches", command="dispatch.match-resource", creates=True),
+    Route(method="POST", path="/api/v1/matches/<match>/settle", command="dispatch.settle-match"),
+    Route(method="POST", path="/api/v1/orders/<order>/report", command="dispatch.report-rectification"),
+    Route(method="POST", path="/api/v1/orders/<order>/verify", command="dispatch.verify-rectification"),
+    Route(
+        method="GET",
+        path="/api/v1/claims",
+        query=Query(
+            name="dispatch.claims", run=claim_views.claims, needs="take-claim",
+            about="Claims 认领清单 for one's territory and in it; state, kind, mine, cursor, limit",
+        ),
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/claims/<claim>",
+        query=Query(name="dispatch.claim", run=claim_views.claim, needs="take-claim", about="One claim 认领事项"),
+    ),
+    Route(
+        method="GET",
+        path=f"{_MATTER}/suggestions",
+        query=Query(
+            name="dispatch.suggestions", run=claim_views.suggested, needs="read-matters",
+            about="Resources that would help a matter 资源推荐, each with its reasons",
+        ),
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/orders",
+        query=Query(
+            name="dispatch.orders", run=claim_views.orders, needs="read-matters",
+            about="Rectification orders 限期整改单 of a unit and below, next due first; unit, state, overdue, "
+            "cursor, limit",
+        ),
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/orders/<order>",
+        query=Query(name="dispatch.order", run=claim_views.order, needs="read-matters", about="One order 整改单"),
+    ),
     Route(
         method="GET",
         path=_MATTER,
@@ -57,7 +104,8 @@ ROUTES: tuple[Route, ...] = (
         path="/api/v1/matters",
         query=Query(
             name="dispatch.matters", run=views.matters, needs="read-matters",
-            about="Matters of one's territory by next due time 待办列表; state, unit, class, band, cursor, limit",
+            about="Matters of one's territory by next due time 待办列表; unit, responsible, level, person, state, "
+            "open, class, category, band, due_before, cursor, limit",
         ),
     ),
     Route(

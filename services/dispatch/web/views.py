@@ -7,18 +7,18 @@ channel, none of the asker's words.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from services.dispatch import climb_repository, lists, repository, whistle_repository
+from services.dispatch import climb_repository, lists, repository, whistle_repository, work_lists
 from services.dispatch.domain import clocks as rules
 from services.dispatch.domain.clocks import Band, SlaClock
 from services.dispatch.domain.matter import NEVER, Matter
 from services.dispatch.domain.states import State, allowed
 from services.dispatch.handlers.case import unknown
-from services.dispatch.web import whistle_views
+from services.dispatch.web import claim_views, whistle_views
+from services.dispatch.web.cursors import cursor_of, cursor_to
 from services.dispatch.web.showing import handles, instant_of, one_of, reads_for_department, unit_of
 from shared.kernel.clock import parse_instant, rfc3339
 from shared.kernel.errors import Forbidden, Invalid
@@ -63,6 +63,7 @@ def matter(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any]
         "cost_yuan": found.cost_yuan,
         "climbs": _climbs(work, matter_id),
         "steps": _steps(work, found),
+        **claim_views.beside(work, found),
         "whistles": whistle_views.calls(work, whistle_repository.of_matter(work.db, matter_id)),
         "measures": [
             {
@@ -85,20 +86,27 @@ def matters(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any
         )
     work.jurisdiction.unit(unit)
     work.require_scope(unit)
-    which = lists.MatterFilter(
+    responsible = parameters.get("responsible") or None
+    if responsible is not None:
+        work.jurisdiction.unit(responsible)
+    which = work_lists.MatterFilter(
         unit=unit,
+        responsible=responsible,
+        level=one_of(parameters, "level", work.jurisdiction.levels),
+        person=parameters.get("person") or None,
         state=one_of(parameters, "state", [state.value for state in State]),
+        open={"true": True, "false": False}.get(one_of(parameters, "open", ["true", "false"]) or ""),
         response_class=one_of(parameters, "class", list(work.jurisdiction.policy.classes)),
+        category=one_of(parameters, "category", list(work.jurisdiction.categories)),
         band=one_of(parameters, "band", [band.value for band in Band]),
+        due_before=_instant(parameters, "due_before"),
         private=handles(work),
     )
     limit = limit_of(parameters)
-    rows = lists.matters_by_due(work.db, which, work.now, _matter_cursor(parameters), limit + 1)
-    shown = [repository.matter_of(row) for row in rows[:limit]]
-    following = f"{rfc3339(shown[-1].due_at)}|{shown[-1].id}" if len(rows) > limit else None
+    page = work_lists.matters_by_due(work.db, which, work.now, cursor_of(parameters), limit)
     return {
-        "items": [_summary(work, one) for one in shown],
-        "next": None if following is None else base64.urlsafe_b64encode(following.encode()).decode(),
+        "items": [_summary(work, repository.matter_of(row)) for row in page.rows],
+        "next": None if page.following is None else cursor_to(*page.following),
     }
 
 
@@ -181,15 +189,10 @@ def _first_attempt(one: Matter) -> dict[str, Any] | None:
     return None if one.attempt == 1 else {"outcome": one.first_outcome, "on_time": one.first_on_time}
 
 
-def _matter_cursor(parameters: Mapping[str, str]) -> tuple[Any, str] | None:
-    given = parameters.get("cursor") or None
-    if given is None:
-        return None
+def _instant(parameters: Mapping[str, str], name: str) -> datetime | None:
+    given = parameters.get(name) or None
     try:
-        due_at, _, matter_id = base64.urlsafe_b64decode(given.encode()).decode().partition("|")
-        return parse_instant(due_at), matter_id
-    except (binascii.Error, ValueError) as error:
-        fault = "Not a cursor of this list."
-        raise Invalid(
-            fault, fields={"cursor": [fault]}, remedy="Send the `next` of the last page, or leave it out."
-        ) from error
+        return None if given is None else parse_instant(given)
+    except ValueError as error:
+        fault = "Not an RFC 3339 instant with offset, such as 2026-11-22T09:30:00+08:00."
+        raise Invalid(fault, fields={name: [fault]}) from error

@@ -1,0 +1,148 @@
+"""SQL of work lists 待办列表: matters of a territory, a unit or a person, the next due first; reads only.
+
+A page costs the same however many matters there are and however few fit: at most `WINDOW` matters in the order of the
+list are looked at for one page. A page may therefore be shorter than asked for and still have a next one. Pages are
+continued behind (due instant, id) of the last matter looked at, so that rows which come and go meanwhile neither move
+nor repeat the others. A band is a comparison of instants, so no scan is needed to keep it right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select, text
+
+from services.dispatch.domain.clocks import Band
+from services.dispatch.domain.states import State
+from services.dispatch.tables import matter_scopes, matters
+
+#: Matters of a unit that are rather sorted for its list than looked for among all; a few pages are read for each.
+_FEW = 5_000
+#: Matters looked at for one page, at most.
+WINDOW = 3_000
+#: Word for word the condition of ix_matters_open: only so do both databases see that it fits.
+_IS_OPEN = text("matters.state <> 'closed' AND matters.state <> 'withdrawn'")
+
+Place = tuple[datetime, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatterFilter:
+    """Which matters a list shows; None: any."""
+
+    #: Whose matters: of this unit and all below it.
+    unit: str
+    #: The unit, level and person responsible now.
+    responsible: str | None = None
+    level: str | None = None
+    person: str | None = None
+    state: str | None = None
+    #: Still worked on, or no longer.
+    open: bool | None = None
+    response_class: str | None = None
+    category: str | None = None
+    band: str | None = None
+    due_before: datetime | None = None
+    #: Whether private matters are shown too.
+    private: bool = False
+
+
+class MatterPage(NamedTuple):
+    """Some matters, and where the list goes on; None: it ends here."""
+
+    rows: Sequence[Row[Any]]
+    following: Place | None
+
+
+def matters_by_due(db: Connection, which: MatterFilter, now: datetime, after: Place | None, limit: int) -> MatterPage:
+    """Matters sorted by their next due instant, those without a running clock last; the page behind `after`."""
+    window = _window(db, which, now, after)
+    conditions = _conditions(which, now)
+    # One more than asked for, to know whether there is a next page.
+    looked = window.limit(WINDOW).subquery("looked")
+    fitting = (
+        select(matters)
+        .join(looked, looked.c.id == matters.c.id)
+        .where(*conditions)
+        .order_by(looked.c.due_at, looked.c.id)
+        .limit(limit + 1)
+    )
+    rows = db.execute(fitting).all()
+    if len(rows) > limit:
+        last = rows[limit - 1]
+        return MatterPage(rows[:limit], (last.due_at, last.id))
+    end = db.execute(window.offset(WINDOW - 1).limit(1)).one_or_none()
+    return MatterPage(rows, None if end is None else (end.due_at, end.id))
+
+
+def _window(db: Connection, which: MatterFilter, now: datetime, after: Place | None) -> Select[Any]:
+    """(due instant, id) of the matters looked at, in the list's order: only what an index finds in that order."""
+    query: Select[Any] = _seen_by(db, which).order_by(matters.c.due_at, matters.c.id)
+    if which.state is not None:
+        query = query.where(matters.c.state == which.state)
+    if which.band == Band.PAUSED:
+        query = query.where(matters.c.state == State.SUSPENDED.value)
+    elif which.open or which.band is not None:
+        query = query.where(_IS_OPEN)
+    if which.band in (Band.OVERDUE, Band.GROSSLY_OVERDUE):
+        query = query.where(matters.c.due_at < now)
+    elif which.band in (Band.OK, Band.DUE_SOON):
+        query = query.where(matters.c.due_at >= now)
+    if which.due_before is not None:
+        query = query.where(matters.c.due_at < which.due_before)
+    if after is not None:
+        due_at, matter_id = after
+        query = query.where(
+            # The first part lets an index begin at the right place; the second is exact.
+            matters.c.due_at >= due_at,
+            or_(matters.c.due_at > due_at, and_(matters.c.due_at == due_at, matters.c.id > matter_id)),
+        )
+    return query
+
+
+def _seen_by(db: Connection, which: MatterFilter) -> Select[Any]:
+    place = select(matters.c.due_at, matters.c.id)
+    scope = (matter_scopes.c.matter_id == matters.c.id, matter_scopes.c.unit == which.unit)
+    if which.person is not None or which.responsible is not None:
+        # Few, and by an index of their own.
+        query = place.where(exists().where(*scope))
+        if which.person is not None:
+            query = query.where(matters.c.person == which.person)
+        return query if which.responsible is None else query.where(matters.c.unit == which.responsible)
+    # PostgreSQL walks the matters by their due instant until the page is full: a few pages for a street that sees
+    # them all, every matter there ever was for a grid that sees few. Of few, theirs are taken first and then sorted.
+    mine = select(matter_scopes.c.matter_id).where(matter_scopes.c.unit == which.unit)
+    counted = select(func.count()).select_from(mine.limit(_FEW + 1).subquery())
+    if db.execute(counted).scalar_one() > _FEW:
+        return place.join(matter_scopes, scope[0]).where(scope[1])
+    few = mine.cte("mine").prefix_with("MATERIALIZED", dialect="postgresql")
+    return place.join(few, few.c.matter_id == matters.c.id)
+
+
+def _conditions(which: MatterFilter, now: datetime) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    columns = ((matters.c.level, which.level), (matters.c.response_class, which.response_class),
+               (matters.c.category, which.category))  # fmt: skip
+    found += [column == value for column, value in columns if value is not None]
+    if which.open is False:
+        found.append(matters.c.state.in_([State.CLOSED.value, State.WITHDRAWN.value]))
+    if which.band is not None:
+        found.append(_in_band(which.band, now))
+    if not which.private:
+        found.append(matters.c.private.is_(False))
+    return found
+
+
+def _in_band(band: str, now: datetime) -> ColumnElement[bool]:
+    if band == Band.PAUSED:
+        return matters.c.state == State.SUSPENDED.value
+    # Open, and due before or after now: so says the window.
+    running = matters.c.state != State.SUSPENDED.value
+    if band == Band.GROSSLY_OVERDUE:
+        return and_(running, matters.c.gross_at <= now)
+    if band == Band.OVERDUE:
+        return and_(running, matters.c.gross_at > now)
+    return and_(running, matters.c.soon_at <= now if band == Band.DUE_SOON else matters.c.soon_at > now)
