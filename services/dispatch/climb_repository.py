@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select
 
+from services.dispatch.domain.ladder import Expecting
 from services.dispatch.tables import clock_steps, clocks
 from services.dispatch.whistle_tables import climbs
 
@@ -63,18 +64,6 @@ def came_from(db: Connection, matter_id: str, unit: str) -> str | None:
 # -- expected and fired ------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expecting:
-    """Steps of clocks that the pack wants to make a matter climb."""
-
-    cause: str
-    reason: str
-    step: str
-    kinds: tuple[str, ...]
-    #: Response classes; none: all.
-    classes: tuple[str, ...] = ()
-
-
 def unaccounted(db: Connection, expecting: Expecting, since: datetime) -> tuple[int, int]:
     """(expected, of them without any record of a climb or of why there was none), done since an instant.
 
@@ -90,7 +79,7 @@ def unaccounted(db: Connection, expecting: Expecting, since: datetime) -> tuple[
     kept = and_(
         climbs.c.clock_id == clock_steps.c.clock_id, climbs.c.promise == clock_steps.c.promise,
         climbs.c.step == clock_steps.c.step, climbs.c.cause == expecting.cause,
-        climbs.c.reason.in_(_reasons(expecting)),
+        climbs.c.reason == expecting.reason,
     )  # fmt: skip
     query = (
         select(func.count(), func.count().filter(climbs.c.position.is_(None)))
@@ -99,11 +88,6 @@ def unaccounted(db: Connection, expecting: Expecting, since: datetime) -> tuple[
     )
     expected, missing = db.execute(query).one()
     return int(expected), int(missing)
-
-
-def _reasons(expecting: Expecting) -> tuple[str, ...]:
-    """A breach's reason is the kind of the clock."""
-    return expecting.kinds if expecting.cause == "breach" else (expecting.reason,)
 
 
 def overdue_steps(db: Connection, before: datetime) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from services.dispatch import claim_recovery, commands, handlers, time_recovery
+from services.dispatch import claim_recovery, commands, handlers, time_recovery, whistle_recovery
 from services.dispatch.domain.clocks import MILESTONES
 from shared.contracts import dispatch
 from shared.contracts.envelope import Envelope
@@ -56,7 +56,7 @@ def _done(handler: Callable[[Any, UnitOfWork], object], command: Any, ids: list[
 
 
 _Telling = Callable[[Envelope, Lost, list[str], Jurisdiction], Retold]
-_COMMANDS: dict[str, _Telling] = {**claim_recovery.TELLINGS, **time_recovery.COMMANDS}
+_COMMANDS: dict[str, _Telling] = {**claim_recovery.TELLINGS, **time_recovery.COMMANDS, **whistle_recovery.COMMANDS}
 
 
 def _told_by(*names: str) -> Callable[[_Telling], _Telling]:
@@ -160,28 +160,6 @@ def _reopened(envelope: Envelope, _lost: Lost, ids: list[str], pack: Jurisdictio
     event: dispatch.MatterReopened = envelope.payload()
     command = commands.Reopen(matter=event.matter_id, reason=event.reason)
     return _done(handlers.reopen, command, ids, _by(event.reopened_by, _top(pack)))
-
-
-@_told_by("dispatch.whistle-blown")
-def _blown(envelope: Envelope, _lost: Lost, ids: list[str], _pack: Jurisdiction) -> Retold:
-    event: dispatch.WhistleBlown = envelope.payload()
-    command = commands.BlowWhistle(
-        matter=event.matter_id, departments=event.departments, lead=event.lead, request=event.request,
-        legal_basis=event.legal_basis,
-    )  # fmt: skip
-    return _done(handlers.blow_whistle, command, ids, _by(event.blown_by, event.whistler))
-
-
-@_told_by("dispatch.whistle-answered")
-def _answered(envelope: Envelope, _lost: Lost, ids: list[str], _pack: Jurisdiction) -> Retold:
-    event: dispatch.WhistleAnswered = envelope.payload()
-    command = commands.AnswerWhistle(whistle=event.whistle_id, answer=event.answer, note=event.note)
-    return _done(handlers.answer_whistle, command, ids, _by(event.answered_by, event.department))
-
-
-@_told_by("dispatch.whistle-overdue")
-def _overdue(_envelope: Envelope, _lost: Lost, ids: list[str], _pack: Jurisdiction) -> Retold:
-    return Retold(ids=ids, run=lambda work: handlers.run_whistles(work, _SCAN))
 
 
 @_told_by("dispatch.clock-warned", "dispatch.clock-breached", "dispatch.clock-grossly-overdue")

@@ -145,6 +145,33 @@ def triggers(jurisdiction: Jurisdiction, kind: str, response_class: str, steps: 
     return tuple(found)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expecting:
+    """Steps of clocks after which the pack wants a matter to climb: what the record of climbs is checked against."""
+
+    cause: str
+    #: The rule's id; of a breach, the clock's kind.
+    reason: str
+    step: str
+    kinds: tuple[str, ...]
+    #: Response classes; none: all.
+    classes: tuple[str, ...] = ()
+
+
+def expectations(jurisdiction: Jurisdiction) -> tuple[Expecting, ...]:
+    """All of them."""
+    escalation = jurisdiction.policy.escalation
+    found = [Expecting(cause="breach", reason=kind, step="due", kinds=(kind,)) for kind in escalation.on_breach]
+    for rule in escalation.rules:
+        named = rule.classes or tuple(jurisdiction.policy.classes)
+        for name in named:
+            cls = jurisdiction.policy.classes.get(name)
+            if cls is not None and height(jurisdiction, rule.to_level) >= 0:
+                step = step_of(rule, cls.grossly_overdue_share)
+                found.append(Expecting(cause="rule", reason=rule.id, step=step, kinds=rule.clocks, classes=(name,)))
+    return tuple(found)
+
+
 # -- desks -------------------------------------------------------------------------------------------------------------
 
 
