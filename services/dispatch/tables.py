@@ -59,6 +59,11 @@ matters = Table(
         "ix_matters_state", "state", "due_at", "id",
         sqlite_where=text("state <> 'closed'"), postgresql_where=text("state <> 'closed'"),
     ),
+    #: Lists of what is worked on, however much has ended.
+    Index(
+        "ix_matters_open", "due_at", "id", sqlite_where=text("state <> 'closed' AND state <> 'withdrawn'"),
+        postgresql_where=text("state <> 'closed' AND state <> 'withdrawn'"),
+    ),
     #: A unit's own work, and a person's.
     Index("ix_matters_unit", "unit", "due_at", "id"),
     Index(
