@@ -6,6 +6,7 @@ the web desk. Never tells a department anything about the asker: no words, no ad
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from services.dispatch import commands, repository, whistle_repository
@@ -15,7 +16,8 @@ from shared.contracts.whistles import Answering
 from shared.jurisdiction import DEPARTMENT
 from shared.kernel.actor import Actor
 from shared.kernel.errors import Invalid, Refusal
-from shared.ledger.letters import Correspondence
+from shared.kernel.hashing import sha256_hex
+from shared.ledger.letters import Correspondence, Letter
 from shared.ledger.unit_of_work import Surroundings, UnitOfWork
 
 _ROLES = frozenset({"department-officer"})
@@ -23,45 +25,97 @@ _ROLES = frozenset({"department-officer"})
 
 def tell(event: Any, work: UnitOfWork) -> None:
     """What departments are told because of an event of dispatch."""
-    if isinstance(event, dispatch.WhistleBlown):
-        _call(event, work)
-    elif isinstance(event, dispatch.WhistleEnded):
-        call = whistle_repository.whistle(work.db, event.whistle_id)
-        for seat in call.seats if call is not None else ():
-            _send(
-                work,
-                whistles.Ended(
-                    whistle=event.whistle_id, department=seat.department, matter=event.matter_id, outcome=event.outcome
-                ),
-            )  # fmt: skip
+    told = _TELLING.get(type(event))
+    for message in told(event, work) if told is not None else ():
+        work.tell_department(message)
 
 
-def _call(event: dispatch.WhistleBlown, work: UnitOfWork) -> None:
+def _called(event: dispatch.WhistleBlown, work: UnitOfWork) -> Iterator[Any]:
     matter = repository.matter(work.db, event.matter_id)
     if matter is None:
         return
     for department in event.departments:
-        _send(
-            work,
-            whistles.Called(
-                whistle=event.whistle_id, department=department, matter=event.matter_id, matter_number=matter.number,
-                lead=department == event.lead, lead_department=event.lead, departments=event.departments,
-                whistler=_named(work, event.whistler),
-                place=None if matter.located_unit is None else _named(work, matter.located_unit),
-                category=matter.category, response_class=matter.response_class, request=event.request,
-                legal_basis=event.legal_basis, blown_at=work.now, report_in_by=event.report_in_by,
-            ),
+        yield whistles.Called(
+            whistle=event.whistle_id, department=department, matter=event.matter_id, matter_number=matter.number,
+            lead=department == event.lead, lead_department=event.lead, departments=event.departments,
+            whistler=_named(work, event.whistler),
+            place=None if matter.located_unit is None else _named(work, matter.located_unit),
+            category=matter.category, response_class=matter.response_class, request=event.request,
+            legal_basis=event.legal_basis, blown_at=work.now, report_in_by=event.report_in_by,
+            complete_by=event.complete_by,
         )  # fmt: skip
+
+
+def _overdue(event: dispatch.WhistleOverdue, _work: UnitOfWork) -> Iterator[Any]:
+    for department in event.departments:
+        yield whistles.Changed(
+            whistle=event.whistle_id, department=department, matter=event.matter_id, cause=f"overdue-{event.stage}",
+            report_in_by=event.report_in_by if event.stage == "report-in" else None,
+            complete_by=event.report_in_by if event.stage == "complete" else None,
+        )  # fmt: skip
+
+
+def _contested(event: dispatch.WhistleContested, _work: UnitOfWork) -> Iterator[Any]:
+    yield whistles.Changed(
+        whistle=event.whistle_id, department=event.department, matter=event.matter_id, cause="disputed",
+        decide_by=event.decide_by,
+    )  # fmt: skip
+
+
+def _decided(event: dispatch.WhistleContestDecided, _work: UnitOfWork) -> Iterator[Any]:
+    yield whistles.Changed(
+        whistle=event.whistle_id, department=event.department, matter=event.matter_id,
+        cause=f"dispute-{event.decision}", report_in_by=event.report_in_by, lead_department=event.lead,
+        note=event.reason,
+    )  # fmt: skip
+    if event.decision == "released" and event.lead != event.department:
+        # Whether it led before is not in the event: to one who did, this says nothing new.
+        yield whistles.Changed(
+            whistle=event.whistle_id, department=event.lead, matter=event.matter_id, cause="lead-changed",
+            lead_department=event.lead,
+        )  # fmt: skip
+
+
+def _extension(event: dispatch.WhistleExtensionDecided, _work: UnitOfWork) -> Iterator[Any]:
+    yield whistles.Changed(
+        whistle=event.whistle_id, department=event.department, matter=event.matter_id,
+        cause="extension-granted" if event.granted else "extension-denied", complete_by=event.until, note=event.reason,
+    )  # fmt: skip
+
+
+def _scored(event: dispatch.WhistleScored, _work: UnitOfWork) -> Iterator[Any]:
+    yield whistles.Scored(
+        whistle=event.whistle_id, department=event.department, matter=event.matter_id, arrival=event.arrival,
+        quality=event.quality, result=event.result, note=event.note,
+    )  # fmt: skip
+
+
+def _ended(event: dispatch.WhistleEnded, work: UnitOfWork) -> Iterator[Any]:
+    for department in _seated(event.whistle_id, work):
+        yield whistles.Ended(
+            whistle=event.whistle_id, department=department, matter=event.matter_id, outcome=event.outcome
+        )
+
+
+_TELLING: dict[type[Any], Callable[[Any, UnitOfWork], Iterator[Any]]] = {
+    dispatch.WhistleBlown: _called,
+    dispatch.WhistleOverdue: _overdue,
+    dispatch.WhistleContested: _contested,
+    dispatch.WhistleContestDecided: _decided,
+    dispatch.WhistleExtensionDecided: _extension,
+    dispatch.WhistleScored: _scored,
+    dispatch.WhistleEnded: _ended,
+}
+
+
+def _seated(whistle_id: str, work: UnitOfWork) -> tuple[str, ...]:
+    call = whistle_repository.whistle(work.db, whistle_id)
+    return () if call is None else tuple(seat.department for seat in call.seats)
 
 
 def _named(work: UnitOfWork, unit_id: str) -> whistles.NamedUnit:
     unit = work.jurisdiction.units.get(unit_id)
     return whistles.NamedUnit(id=unit_id, name=unit_id if unit is None else unit.name.zh)
-
-
-def _send(work: UnitOfWork, message: Any) -> None:
-    """To the department by the bus."""
-    work.tell_department(message)
 
 
 def sender(at_hand: Surroundings, exchange: str) -> Actor | None:
@@ -83,12 +137,11 @@ def handle(answering: Answering, work: UnitOfWork) -> None:
     """Have the answer counted, and say so. Raises what `answer_whistle` raises."""
     answer_whistle(_command(answering), work)
     given = next((event for event in reversed(work.events) if isinstance(event, dispatch.WhistleAnswered)), None)
-    _send(
-        work,
+    work.tell_department(
         whistles.AnswerTaken(
             whistle=answering.content.whistle, department=work.actor.unit or "", answer_id=answering.id,
             answer=answering.answer, late=given is not None and given.late, taken_at=work.now,
-        ),
+        )
     )  # fmt: skip
 
 
@@ -100,14 +153,15 @@ def _command(answering: Answering) -> commands.AnswerWhistle:
     return shapes.load(commands.AnswerWhistle, given | {"answer": answering.answer})
 
 
-def refuse(work: UnitOfWork, message_id: str | None, answering: Answering | None, refusal: Refusal) -> None:
+def refuse(letter: Letter, answering: Answering | None, refusal: Refusal, work: UnitOfWork) -> None:
     """Tell the department why its answer does not count."""
+    message_id = getattr(refusal, "message_id", None) if answering is None else answering.id
     fields = refusal.fields if isinstance(refusal, Invalid | whistles.Unreadable) else {}
-    _send(
-        work,
+    work.tell_department(
         whistles.AnswerRefused(
             department=work.actor.unit or "", answer_id=message_id,
-            whistle=None if answering is None else answering.content.whistle, code=refusal.code,
+            whistle=None if answering is None else answering.content.whistle, digest=sha256_hex(letter.body),
+            code=refusal.code,
             detail=refusal.what[:2_000], where=refusal.where, remedy=refusal.remedy, fields=dict(fields),
         ),
     )  # fmt: skip

@@ -17,7 +17,7 @@ from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
 
 from shared.contracts import shapes
 from shared.contracts.envelope import SIZE_LIMIT, SOURCE_PREFIX, Envelope
-from shared.contracts.shapes import choice, flag, ident, instant, many, mapping, nested, record, text
+from shared.contracts.shapes import choice, flag, ident, instant, many, mapping, nested, record, text, whole
 from shared.kernel import strict_json
 from shared.kernel.clock import rfc3339
 from shared.kernel.errors import Invalid, Refusal
@@ -79,6 +79,7 @@ class Called:
     legal_basis: str | None = text(default=None, maximum=1_000)
     blown_at: datetime = instant()
     report_in_by: datetime = instant(about="The first answer is late after this instant")
+    complete_by: datetime | None = instant(default=None, about="By when you are to be done")
 
 
 @record
@@ -110,6 +111,7 @@ class AnswerRefused:
     department: str = ident()
     answer_id: str | None = ident(default=None, about="The `id` of your message, where it could be read")
     whistle: str | None = ident(default=None)
+    digest: str = text(maximum=64, about="sha256 of your message's bytes, as hex")
     code: str = ident(about="Stable code for programs")
     detail: str = text(maximum=2_000, about="What is wrong, one sentence")
     where: str | None = text(default=None, maximum=500)
@@ -124,9 +126,32 @@ class Changed:
     whistle: str = ident()
     department: str = ident()
     matter: str = ident()
-    cause: str = ident(about="Why, such as extension-granted, extension-denied, dispute-decided")
-    report_in_by: datetime | None = instant(default=None)
-    due_at: datetime | None = instant(default=None, about="By when you said, or were given, to be done")
+    cause: str = ident(about="Why: one of CAUSES, or one of a newer release")
+    report_in_by: datetime | None = instant(default=None, about="The deadline to report in from now on")
+    complete_by: datetime | None = instant(default=None, about="By when you are to be done from now on")
+    lead_department: str | None = ident(default=None, about="Who leads from now on")
+    decide_by: datetime | None = instant(default=None, about="disputed: until when the level above decides")
+    note: str | None = text(default=None, maximum=4_000, about="The reason given")
+
+
+#: Why something changes: you did not report in, or were not done, in time; your refusal is before the level above; it
+#: decided that you have to come, or need not; another department leads; more time to finish was granted, or not.
+CAUSES = (
+    "overdue-report-in", "overdue-complete", "disputed", "dispute-upheld", "dispute-released", "lead-changed",
+    "extension-granted", "extension-denied",
+)  # fmt: skip
+
+
+@record
+class Scored:
+    """The whistler scored what you did 评分: 1 is worst, 5 is best."""
+
+    whistle: str = ident()
+    department: str = ident()
+    matter: str = ident()
+    arrival: int = whole(minimum=1, maximum=5, about="Came in time 到场")
+    quality: int = whole(minimum=1, maximum=5, about="Worked well 办理质量")
+    result: int = whole(minimum=1, maximum=5, about="Solved it 办理结果")
     note: str | None = text(default=None, maximum=4_000)
 
 
@@ -134,6 +159,7 @@ class Changed:
 TOLD: dict[str, type[Any]] = {
     "gridwhistle.whistle.called.v1": Called,
     "gridwhistle.whistle.changed.v1": Changed,
+    "gridwhistle.whistle.scored.v1": Scored,
     "gridwhistle.whistle.ended.v1": Ended,
     "gridwhistle.whistle.answer-taken.v1": AnswerTaken,
     "gridwhistle.whistle.answer-refused.v1": AnswerRefused,
@@ -170,13 +196,14 @@ def is_told(type_: str) -> bool:
 def envelope(
     message: Any, *, version: int, at: datetime, correlation_id: str, causation_id: str | None, traceparent: str | None
 ) -> Envelope:
-    """One message to a department. Told again with the same content, it has the same id."""
+    """One message to a department. The same told again of the same instant (after a recovery) has the same id."""
     data = shapes.dump(message)
     type_, whistle = _TYPE_OF[type(message)], data.get("whistle")
     stream = stream_of(data["department"], whistle)
+    name = f"{stream} {type_} {rfc3339(at)} {sorted(data.items())}"
     return Envelope(
-        id=str(uuid.uuid5(_NAMESPACE, f"{stream} {type_} {sorted(data.items())}")), source=f"{SOURCE_PREFIX}dispatch",
-        type=type_, subject=data.get("matter") or whistle or data["department"], time=at, stream=stream,
+        id=str(uuid.uuid5(_NAMESPACE, name)), source=f"{SOURCE_PREFIX}dispatch", type=type_,
+        subject=data.get("matter") or whistle or data["department"], time=at, stream=stream,
         streamversion=version, correlationid=correlation_id, causationid=causation_id, traceparent=traceparent,
         classification="internal", data=data,
     )  # fmt: skip

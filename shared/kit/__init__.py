@@ -13,7 +13,7 @@ calls and answers lie in a spool that is on disk before anything is acknowledged
 
 from __future__ import annotations
 
-from shared.contracts.whistles import AnswerRefused, AnswerTaken, Called, Changed, Ended
+from shared.contracts.whistles import AnswerRefused, AnswerTaken, Called, Changed, Ended, Scored
 from shared.kit.desk import CannotAnswer, Desk, Handlers
 from shared.kit.service import serve
 from shared.kit.settings import KitSettings, SettingsMissing
@@ -29,6 +29,7 @@ __all__ = [
     "Ended",
     "Handlers",
     "KitSettings",
+    "Scored",
     "SettingsMissing",
     "Spool",
     "serve",

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shared.contracts import shapes, whistles
-from shared.contracts.whistles import Answer, Answering, AnswerRefused, AnswerTaken, Called, Changed, Ended
+from shared.contracts.whistles import Answer, Answering, AnswerRefused, AnswerTaken, Called, Changed, Ended, Scored
 from shared.kernel.clock import rfc3339
 from shared.kernel.errors import Invalid
 from shared.kit.spool import Given, Spool, Told
@@ -53,6 +53,7 @@ class Handlers:
 
     called: Callable[[Called, Desk], None]
     changed: Callable[[Changed, Desk], None] = _nothing
+    scored: Callable[[Scored, Desk], None] = _nothing
     ended: Callable[[Ended, Desk], None] = _nothing
     taken: Callable[[AnswerTaken, Desk], None] = _nothing
     refused: Callable[[AnswerRefused, Desk], None] = _nothing
@@ -60,8 +61,8 @@ class Handlers:
     def handle(self, message: Any, desk: Desk) -> None:
         """Call the one for this message."""
         ways: dict[type[Any], Callable[[Any, Desk], None]] = {
-            Called: self.called, Changed: self.changed, Ended: self.ended, AnswerTaken: self.taken,
-            AnswerRefused: self.refused,
+            Called: self.called, Changed: self.changed, Scored: self.scored, Ended: self.ended,
+            AnswerTaken: self.taken, AnswerRefused: self.refused,
         }  # fmt: skip
         ways[type(message)](message, desk)
 
@@ -138,8 +139,9 @@ class Desk:
     ) -> str:
         """Answer a call; on disk when this returns, sent as soon as there is a link. Returns the answer's id.
 
-        The same answer given again is the same: of accepted, declined and completed there is one per call (unless the
-        suite refused it), of the others one per content. `key`: your own name for it instead. Raises CannotAnswer.
+        The same answer given again is the same: of accepted, declined and completed there is one per call (one more
+        after each decision about a refusal of ours, or when the suite refused it), of the others one per content.
+        `key`: your own name for it instead. Raises CannotAnswer.
         """
         content = {"whistle": whistle, "note": note, "ground": ground, "until": until}
         given = {name: value for name, value in content.items() if value is not None}
@@ -150,7 +152,7 @@ class Desk:
         except Invalid as error:
             raise CannotAnswer(error.fields) from error
         said = json.dumps(shapes.dump(checked), sort_keys=True, ensure_ascii=False)
-        own = key or (answer if answer in _ONCE else f"{answer}:{hashlib.sha256(said.encode()).hexdigest()[:16]}")
+        own = key or self._key(whistle, answer, said)
         tried = self.spool.attempts_at(whistle, own)
         answer_id = str(uuid.uuid5(_NAMESPACE, f"{self.department} {whistle} {own} {tried}"))
         now = self._now()
@@ -167,6 +169,15 @@ class Desk:
         )  # fmt: skip
         self.on_answer()
         return kept.id
+
+    def _key(self, whistle: str, answer: str, said: str) -> str:
+        if answer not in _ONCE:
+            return f"{answer}:{hashlib.sha256(said.encode()).hexdigest()[:16]}"
+        # Each decision about a refusal of ours begins a new round, in which we may accept or refuse again.
+        told = self.spool.told(whistle=whistle)
+        changes = [whistles.read_told(one.body).message for one in told if one.type == whistles.type_of(Changed)]
+        rounds = sum(isinstance(one, Changed) and one.cause == "dispute-upheld" for one in changes)
+        return f"{answer}:{rounds}"
 
     def outgoing(self, limit: int = 100) -> list[Given]:
         """Answers to be sent, oldest first."""

@@ -42,12 +42,12 @@ class Correspondence:
 
     #: Exchange -> who writes there; None: nobody that this pack knows.
     sender: Callable[[Surroundings, str], Actor | None]
-    #: Bytes -> (the sender's id for the message, its content). Raises a Refusal; its `message_id`: where it was read.
+    #: Bytes -> (the sender's id for the message, its content). Raises Refusal.
     read: Callable[[bytes], tuple[str, Any]]
     #: Does what the content asks, as `work.actor`, and tells the sender that it counts. Raises Refusal.
     handle: Callable[[Any, UnitOfWork], None]
-    #: Tells the sender that it does not count: (work, id or None, content or None, why).
-    refuse: Callable[[UnitOfWork, str | None, Any, Refusal], None]
+    #: Tells the sender that it does not count: (letter, its content or None, why, work).
+    refuse: Callable[[Letter, Any, Refusal, UnitOfWork], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +106,7 @@ class LetterBox:
             except Refusal as refusal:
                 log.info("letter refused", extra={"sender": sender.id, "message_id": message_id, "code": refusal.code})
                 outcome = Outcome.REFUSED
-                self.correspondence.refuse(work, message_id, content, refusal)
+                self.correspondence.refuse(letter, content, refusal, work)
             work.commit()
         if self.emitted is not None:
             self.emitted(work.events)
@@ -123,7 +123,7 @@ class LetterBox:
                     reason=reason, detail=detail, body=letter.body, at=work.now,
                 )  # fmt: skip
                 if held and refusal is not None:
-                    self.correspondence.refuse(work, getattr(refusal, "message_id", None), None, refusal)
+                    self.correspondence.refuse(letter, None, refusal, work)
                 work.commit()
         except DBAPIError as error:
             raise _sorted(error) from error

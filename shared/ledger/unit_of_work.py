@@ -155,7 +155,8 @@ class UnitOfWork:
 
         It is no event: no service hears it, no trace has it, and a recovery tells it again under the same id.
         """
-        self._letters.append(message)
+        if message not in self._letters:
+            self._letters.append(message)
 
     @contextmanager
     def caused_by(self, envelope: Envelope) -> Iterator[None]:
@@ -258,14 +259,13 @@ class UnitOfWork:
         if self.at_hand.tell is not None:
             for event in self.events:
                 self.at_hand.tell(event, self)
+        telling = [(whistles.stream_of(one.department, getattr(one, "whistle", None)), one) for one in self._letters]
         counts: dict[str, int] = {}
-        made = []
-        for message in self._letters:
-            stream = whistles.stream_of(message.department, getattr(message, "whistle", None))
+        for stream, _ in telling:
             counts[stream] = counts.get(stream, 0) + 1
         heads = outbox.take_versions(self.db, counts)
-        for message in self._letters:
-            stream = whistles.stream_of(message.department, getattr(message, "whistle", None))
+        made = []
+        for stream, message in telling:
             made.append(
                 whistles.envelope(
                     message, version=heads[stream], at=self.now, correlation_id=self.correlation_id or self.new_id(),
