@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from services.dispatch import climb_repository, lists
+from services.dispatch import calendars, climb_repository, lists
 from services.dispatch.domain import ladder
 from services.dispatch.domain.clocks import Band
 from shared.contracts import dispatch
@@ -38,7 +38,7 @@ def refresh(work: UnitOfWork, metrics: ServiceMetrics) -> None:
     for street in streets | {street for _, street in counted}:
         for band in Band:
             gauge.labels(metrics.service, band.value, street).set(counted.get((band.value, street), 0))
-    calendar = work.jurisdiction.calendar
+    calendar = calendars.in_force(work).own
     covered = calendar.instant(calendar.covered_until, 86_400).timestamp()
     metrics.gauge("calendar_covered_until_timestamp_seconds", "End of the published working calendar").labels(
         metrics.service

@@ -55,7 +55,7 @@ def request_of(row: Row[Any]) -> TimeRequest:
 
 
 def undecided(
-    db: Connection, scope: str, *, private: bool, after: tuple[datetime, str] | None, limit: int
+    db: Connection, scope: str, *, kind: str | None, private: bool, after: tuple[datetime, str] | None, limit: int
 ) -> Sequence[Row[Any]]:
     """Requests that somebody has to decide about matters a unit may see, the oldest first, with the matter's number."""
     stands = and_(
@@ -72,6 +72,8 @@ def undecided(
         .order_by(time_requests.c.requested_at, time_requests.c.id)
         .limit(limit)
     )
+    if kind is not None:
+        query = query.where(time_requests.c.kind == kind)
     if not private:
         query = query.where(matters.c.private.is_(False))
     if after is not None:

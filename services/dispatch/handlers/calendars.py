@@ -22,8 +22,8 @@ from shared.runtime.definition import Reply
 def import_calendar(command: commands.ImportCalendar, work: UnitOfWork) -> Reply:
     """Take a year in; the same once more changes nothing. Raises Invalid for what is no date, BadCalendar."""
     if command.calendar not in national_names():
-        known = f"Must be one of: {', '.join(national_names())}."
-        raise Invalid(f"There is no calendar {command.calendar!r}.", fields={"calendar": [known]})
+        fault = f"Must be one of: {', '.join(national_names())}."
+        raise Invalid(f"There is no calendar {command.calendar!r}.", fields={"calendar": [fault]})
     off, makeup = _dates("days_off", command.days_off), _dates("makeup_days", command.makeup_days)
     time_repository.lock_calendars(work.db)
     rows = time_repository.years(work.db)

@@ -16,7 +16,7 @@ from services.dispatch.domain.clocks import Promise, SlaClock, Status
 from services.dispatch.handlers.case import Case
 from shared.contracts import dispatch, timing
 from shared.jurisdiction import ResponseClass
-from shared.kernel.worktime import Pause
+from shared.kernel.worktime import Due, Pause
 
 _ACCEPT = "accept"
 #: Runs on a whistle call, not on the matter: `whistles.report_in_by`.
@@ -138,7 +138,9 @@ def resume(case: Case) -> None:
 def extend(case: Case, days: int) -> None:
     """More time was granted: so many working days on top."""
     rule = case.rule
-    for clock in case.live(*rules.EXTENDABLE) if rule is not None else ():
+    if rule is None:
+        return
+    for clock in case.live(*rules.EXTENDABLE):
         longer = replace(_current(case, clock), extended_days=clock.extended_days + days)
         _moved(case, clock, rules.remade(longer, _counted(case, longer, rule), now=case.now), "extended")
 
@@ -166,6 +168,13 @@ def recount(case: Case) -> tuple[str, ...]:
                 )
             )  # fmt: skip
     return tuple(moved)
+
+
+def explained(case: Case, clock: SlaClock) -> Due:
+    """When the clock is due on the calendar in force, step by step; a stopped one keeps what it was counted on."""
+    return case.working_time.of(case.rule).due(
+        clock.started_at, clock.target, _rests(case, clock.kind), extended=clock.extended_days
+    )
 
 
 def _current(case: Case, clock: SlaClock) -> SlaClock:

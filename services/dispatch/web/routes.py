@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.dispatch.web import claim_views, views, whistle_views
+from services.dispatch.web import claim_views, time_views, views, whistle_views
 from shared.runtime.definition import Query, Route
 
 _MATTER = "/api/v1/matters/<matter>"
@@ -106,6 +106,38 @@ ROUTES: tuple[Route, ...] = (
             name="dispatch.matters", run=views.matters, needs="read-matters",
             about="Matters of one's territory by next due time 待办列表; unit, responsible, level, person, state, "
             "open, class, category, band, due_before, cursor, limit",
+        ),
+    ),
+    Route(
+        method="GET",
+        path=f"{_MATTER}/clocks/<clock>",
+        query=Query(
+            name="dispatch.clock", run=time_views.clock, needs="read-matters",
+            about="One clock 计时, and step by step why it is due then",
+        ),
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/time-requests",
+        query=Query(
+            name="dispatch.time-requests", run=time_views.requests, needs="read-matters",
+            about="Requests for more time 延期 and rest 挂账 that wait for a decision; kind, cursor, limit",
+        ),
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/calendar",
+        query=Query(
+            name="dispatch.calendar", run=time_views.calendar, needs=None,
+            about="The working calendars in force 工作日历, and the years taken in",
+        ),
+    ),
+    Route(
+        method="GET",
+        path="/api/v1/calendar/due",
+        query=Query(
+            name="dispatch.due", run=time_views.due, needs=None,
+            about="When a promise is due 到期时间, step by step; class, kind, start",
         ),
     ),
     Route(

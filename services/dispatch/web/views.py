@@ -17,7 +17,7 @@ from services.dispatch.domain.clocks import Band, SlaClock
 from services.dispatch.domain.matter import NEVER, Matter
 from services.dispatch.domain.states import State, allowed
 from services.dispatch.handlers.case import unknown
-from services.dispatch.web import claim_views, whistle_views
+from services.dispatch.web import claim_views, time_views, whistle_views
 from services.dispatch.web.cursors import cursor_of, cursor_to
 from services.dispatch.web.showing import handles, instant_of, one_of, reads_for_department, unit_of
 from shared.kernel.clock import parse_instant, rfc3339
@@ -60,6 +60,7 @@ def matter(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any]
             }
             for row in repository.pauses_of(work.db, matter_id)
         ],
+        "time_requests": time_views.requests_of(work, matter_id),
         "cost_yuan": found.cost_yuan,
         "climbs": _climbs(work, matter_id),
         "steps": _steps(work, found),
@@ -156,7 +157,8 @@ def _clock(work: UnitOfWork, clock: SlaClock) -> dict[str, Any]:
     return {
         "clock_id": clock.id, "kind": clock.kind, "attempt": clock.attempt, "unit": clock.unit,
         "status": clock.status.value,
-        "target": clock.target.as_mapping(), "target_words": clock.words, "started_at": rfc3339(clock.started_at),
+        "target": clock.target.as_mapping(), "extended_days": clock.extended_days, "target_words": clock.words,
+        "started_at": rfc3339(clock.started_at),
         "due_at": rfc3339(clock.due_at), "original_due_at": rfc3339(clock.original_due_at),
         "provisional": clock.provisional,
         "breached_at": instant_of(clock.breached_at), "stopped_at": instant_of(clock.stopped_at),

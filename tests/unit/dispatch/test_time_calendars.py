@@ -222,3 +222,35 @@ def test_a_notice_may_say_how_the_last_days_of_the_year_before_are_worked(desk):
     assert own.covered_until == date(2027, 12, 31)
     assert own.is_working_day(date(2027, 1, 4))
     assert timedelta(0) == own.instant(date(2027, 1, 4), 9 * 3600) - datetime(2027, 1, 4, 1, tzinfo=UTC)
+
+
+def test_the_calendar_in_force_is_shown_with_what_was_taken_in(desk):
+    def shown():
+        return desk.ask(DISTRICT_CLERK, "/api/v1/calendar")
+
+    assert (shown()["revision"], shown()["years"], shown()["recount_pending"]) == (0, [], False)
+    desk.open(text=RAMP)
+    desk.app.execute("dispatch.import-calendar", YEAR_2027, ADMIN)
+    assert shown()["recount_pending"] is True
+    desk.wait(seconds=1)
+    (own,), (year,) = shown()["calendars"], shown()["years"]
+    assert (own["name"], own["covered_until"], own["open_now"]) == (None, "2027-12-31", True)
+    assert (year["year"], year["source"], year["imported_by"]) == (2027, "测试用,非国办通知", "admin")
+    assert shown()["recount_pending"] is False
+
+
+def test_due_times_are_explained_on_the_calendar_in_force(desk):
+    def asked(**parameters):
+        return desk.ask(DISTRICT_CLERK, "/api/v1/calendar/due", **parameters)
+
+    question = {"class": "within-week", "start": "2026-12-30T01:00:00Z"}
+    guessed = asked(**question)
+    assert (guessed["counted_due_at"], guessed["counted_provisional"]) == ("2027-01-06T09:30:00Z", True)
+    assert [step["code"] for step in guessed["steps"]] == ["started", "promised", "provisional"]
+    take_in(desk)
+    known = asked(**question)
+    assert (known["counted_due_at"], known["counted_provisional"]) == ("2027-01-07T09:30:00Z", False)
+    refused("unknown-class", asked, **{"class": "whenever"})
+    refused("unknown-clock", asked, kind="hazard-plan", **question)
+    for start in ("tomorrow", "9000-01-01T00:00:00Z"):
+        refused("invalid-input", asked, **{"class": "within-week", "start": start})

@@ -235,3 +235,41 @@ def test_hazards_never_rest(desk):
     desk.open(text=GAS)
     desk.do(WORKER, "accept")
     refused("not-pausable", desk.do, WORKER, "request-suspension", reason="等")
+
+
+def test_who_decides_sees_what_waits_and_the_matter_shows_it_all(ramp):
+    asked = ramp.do(WORKER, "request-extension", days=5, reason="等出图")["request_id"]
+    ramp.do(WORKER, "request-suspension", reason="等供暖季")
+    ramp.open("m-2", RAMP, private=True)
+    ramp.do(WORKER, "accept", "m-2")
+    ramp.do(WORKER, "request-extension", "m-2", days=1, reason="等")
+    page = ramp.ask(STREET_CLERK, "/api/v1/time-requests", limit="2")
+    assert [(one["kind"], one["matter_id"]) for one in page["items"]] == [("extension", "m-1"), ("suspension", "m-1")]
+    rest = ramp.ask(STREET_CLERK, "/api/v1/time-requests", limit="2", cursor=page["next"])
+    assert ([one["matter_id"] for one in rest["items"]], rest["next"]) == (["m-2"], None)
+    only = ramp.ask(STREET_CLERK, "/api/v1/time-requests", kind="suspension")
+    assert [one["kind"] for one in only["items"]] == ["suspension"]
+    # Supervision reads, but sees nothing of private matters.
+    seen = ramp.ask("street-supervisor-jianwai", "/api/v1/time-requests")
+    assert {one["matter_id"] for one in seen["items"]} == {"m-1"}
+    ramp.do(STREET_CLERK, "decide-extension", granted=True, days=3, note="先批三天")
+    assert asked not in {one["request_id"] for one in ramp.ask(STREET_CLERK, "/api/v1/time-requests")["items"]}
+    (extension, suspension) = ramp.view()["time_requests"]
+    assert (extension["days"], extension["granted_days"], extension["note"]) == (5, 3, "先批三天")
+    assert (suspension["granted"], suspension["decided_at"]) == (None, None)
+
+
+def test_a_clock_says_step_by_step_why_it_is_due_then(ramp):
+    ramp.do(WORKER, "request-extension", days=5, reason="等")
+    ramp.do(STREET_CLERK, "decide-extension", granted=True)
+    ramp.do(STREET_CLERK, "suspend", reason="等")
+    ramp.wait(days=1)
+    ramp.do(STREET_CLERK, "resume")
+    clock = ramp.clock("resolve")
+    said = ramp.ask(WORKER, "/api/v1/matters/<matter>/clocks/<clock>", matter="m-1", clock=clock["clock_id"])
+    assert [step["code"] for step in said["steps"]] == ["started", "promised", "extended", "paused"]
+    assert said["counted_due_at"] == said["due_at"] == clock["due_at"] == "2026-12-24T09:30:00Z"
+    assert said["extended_days"] == 5
+    path = "/api/v1/matters/<matter>/clocks/<clock>"
+    refused("unknown-clock", ramp.ask, WORKER, path, matter="m-1", clock="no-such")
+    refused("unknown-matter", ramp.ask, "grid-worker-nanlang-jiayuan-1", path, matter="m-1", clock=clock["clock_id"])
