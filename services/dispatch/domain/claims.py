@@ -194,9 +194,15 @@ def with_next_step(claim: Claim) -> Claim:
     return replace(claim, next_step_at=None if end is None else end + BREACH_AFTER)
 
 
-def check_holder(claim: Claim, actor: str, actor_unit: str | None, *, desk: bool) -> None:
-    """Raise NotYourClaim unless the actor holds the claim, belongs to the unit that does, or is the desk above it."""
-    if desk or actor == claim.taker or (claim.taker == claim.taker_unit and actor_unit == claim.taker_unit):
+def holders(actor: str, actor_unit: str | None, roles: Collection[str]) -> tuple[str, ...]:
+    """Under which names an actor may hold claims: its own, and its unit's when it is staff there."""
+    staff = any(TAKING_AS.get(role) == "staff" for role in roles)
+    return (actor, actor_unit) if staff and actor_unit is not None else (actor,)
+
+
+def check_holder(claim: Claim, holding: Collection[str], *, desk: bool) -> None:
+    """Raise NotYourClaim unless one of the actor's `holders` has the claim, or it is the desk above it."""
+    if desk or claim.taker in holding:
         return
     raise NotYourClaim(
         "Somebody else has taken it." if claim.taker else "Nobody has taken it.", where="claim",

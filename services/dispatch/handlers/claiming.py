@@ -98,9 +98,7 @@ def take_claim(command: commands.TakeClaim, work: UnitOfWork) -> Reply:
     kind = rules.taking_as(hand.stored, work.actor.roles)
     if hand.stored.state is ClaimState.TAKEN and rules.run_out(hand.stored, work.now):
         _run_out(hand)  # its holder's time is over, though no scan has come by
-    # A member unit takes as the organisation: whoever comes from it may fulfil.
-    taker = work.actor.unit if kind == "member-unit" and work.actor.unit is not None else work.actor.id
-    _take(hand, taker=taker, unit=work.actor.unit, kind=kind)
+    _take(hand, taker=work.actor.id, unit=work.actor.unit, kind=kind)
     return hand.saved()
 
 
@@ -207,8 +205,8 @@ def _in_hand(work: UnitOfWork, claim_id: str) -> _Hand:
 
 def within_reach(work: UnitOfWork, claim: Claim) -> bool:
     """Whether the actor sees the claim: posted for their territory or in it, or in their own hands."""
-    own = work.actor.id == claim.taker or (claim.taker_unit is not None and work.actor.unit == claim.taker_unit)
-    return own or rules.reaches(work.jurisdiction, claim.unit, work.actor.unit)
+    own = rules.holders(work.actor.id, work.actor.unit, work.actor.roles)
+    return claim.taker in own or rules.reaches(work.jurisdiction, claim.unit, work.actor.unit)
 
 
 def unknown_claim(claim_id: str) -> UnknownClaim:
@@ -225,7 +223,8 @@ def _check_holder(hand: _Hand) -> None:
         and hand.stored.unit in work.jurisdiction.units
         and work.jurisdiction.is_within(hand.stored.unit, work.actor.unit)
     )
-    rules.check_holder(hand.stored, work.actor.id, work.actor.unit, desk=desk)
+    own = rules.holders(work.actor.id, work.actor.unit, work.actor.roles)
+    rules.check_holder(hand.stored, own, desk=desk)
 
 
 def _take(

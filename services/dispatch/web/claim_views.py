@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from services.dispatch import claim_repository, offer_repository, order_repository, repository
+from services.dispatch.domain import claims as claim_rules
 from services.dispatch.domain import orders as order_rules
 from services.dispatch.domain.claims import Claim, ClaimState
 from services.dispatch.domain.joint import PART, SPLIT
@@ -41,8 +42,7 @@ def claims(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any]
     """
     limit, after = limit_of(parameters), parameters.get("cursor", "")
     if one_of(parameters, "mine", ["true", "false"]) == "true":
-        own = [work.actor.id, *([work.actor.unit] if work.actor.unit and "member-unit" in work.actor.roles else [])]
-        found = [one for taker in own for one in claim_repository.taken_by(work.db, taker, after, limit + 1)]
+        found = [one for taker in _own(work) for one in claim_repository.taken_by(work.db, taker, after, limit + 1)]
     else:
         unit = _reach(work)
         state = one_of(parameters, "state", [state.value for state in ClaimState]) or ClaimState.OPEN.value
@@ -63,7 +63,7 @@ def claim(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any]:
     if found is None or not within_reach(work, found):
         raise unknown_claim(parameters["claim"])
     shown = _claim(work, found)
-    if work.actor.may("post-claim") or work.actor.id == found.taker:
+    if work.actor.may("post-claim") or shown["mine"]:
         shown["steps"] = [
             {"at": rfc3339(row.at), "action": row.action, "actor": row.actor, "detail": row.detail}
             for row in claim_repository.steps_of(work.db, found.id)
@@ -79,16 +79,20 @@ def _reach(work: UnitOfWork) -> str:
     return work.actor.unit
 
 
+def _own(work: UnitOfWork) -> tuple[str, ...]:
+    return claim_rules.holders(work.actor.id, work.actor.unit, work.actor.roles)
+
+
 def _claim(work: UnitOfWork, one: Claim) -> dict[str, Any]:
-    desk = work.actor.may("post-claim")
+    desk, mine = work.actor.may("post-claim"), one.taker in _own(work)
     return {
         "claim_id": one.id, "version": one.version, "kind": one.kind, "title": one.title, "text": one.text,
         "unit": unit_of(work, one.unit), "takers": list(one.takers), "emergency": one.emergency,
         "state": one.state.value, "posted_at": rfc3339(one.posted_at), "open_until": instant_of(one.open_until),
         "hold_hours": one.hold_hours, "expires_at": instant_of(one.expires_at), "takes": one.takes,
-        "mine": one.taker in (work.actor.id, work.actor.unit),
+        "mine": mine,
         # A taker's name is for the desk; the matter for those who may see it.
-        "taker": one.taker if desk or one.taker in (work.actor.id, work.actor.unit) else None,
+        "taker": one.taker if desk or mine else None,
         "taken_as": one.taken_as, "taker_unit": unit_of(work, one.taker_unit) if desk else None,
         "appointed": one.appointed_by is not None, "outcome": one.outcome, "ended_at": instant_of(one.ended_at),
         "matter_id": one.matter_id if _sees_matter(work, one) else None,
