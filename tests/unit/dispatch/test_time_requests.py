@@ -7,7 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from services.dispatch.definition import DEFINITION
 from shared.jurisdiction.policy import Suspension
+from shared.kernel.actor import Actor
 from shared.kernel.clock import parse_instant
 from shared.kernel.errors import Refusal
 from tests.unit.dispatch.conftest import (
@@ -20,6 +22,7 @@ from tests.unit.dispatch.conftest import (
     LIGHT,
     PHOTO,
     RAMP,
+    STREET,
     STREET_CLERK,
     WORKER,
 )
@@ -249,8 +252,10 @@ def test_who_decides_sees_what_waits_and_the_matter_shows_it_all(ramp):
     assert ([one["matter_id"] for one in rest["items"]], rest["next"]) == (["m-2"], None)
     only = ramp.ask(STREET_CLERK, "/api/v1/time-requests", kind="suspension")
     assert [one["kind"] for one in only["items"]] == ["suspension"]
-    # Supervision reads, but sees nothing of private matters.
-    seen = ramp.ask("street-supervisor-jianwai", "/api/v1/time-requests")
+    # Who only reads sees nothing of private matters.
+    host = Actor(id="host", roles=frozenset({"deliberation-host"}), unit=STREET)
+    query = next(route.query for route in DEFINITION.routes if route.path == "/api/v1/time-requests")
+    seen = ramp.app.ask(query, {}, host)
     assert {one["matter_id"] for one in seen["items"]} == {"m-1"}
     ramp.do(STREET_CLERK, "decide-extension", granted=True, days=3, note="先批三天")
     assert asked not in {one["request_id"] for one in ramp.ask(STREET_CLERK, "/api/v1/time-requests")["items"]}
