@@ -36,6 +36,9 @@ LIGHT, GATE, GAS, RAMP = "楼道灯不亮", "请帮忙挪车", "楼道里有煤�
 PHOTO = {"kind": "photo", "description": "修好后的照片"}
 
 
+_OF_CALLS = {"answer-whistle", "decide-contest", "decide-whistle-extension", "end-whistle", "score-whistle"}
+
+
 class Desk:
     """A dispatch service, and hands to work it with."""
 
@@ -86,7 +89,7 @@ class Desk:
         return matter
 
     def do(self, who: str, command: str, matter="m-1", **content):
-        key = "whistle" if command == "answer-whistle" else "matter"
+        key = "whistle" if command in _OF_CALLS else "matter"
         how = {"if_match": content.pop("if_match")} if "if_match" in content else {}
         return self.suite.execute(f"dispatch.{command}", {key: matter, **content}, who, **how).body
 

@@ -151,7 +151,8 @@ def test_milestones_stop_hazard_clocks_and_the_rest_end_with_resolution(desk):
     assert desk.clock("hazard-on-site")["outcome"] == "met"
     breached = [one["kind"] for one in desk.events("clock-breached") if one["kind"] != "accept"]
     assert sorted(breached) == ["hazard-plan", "hazard-survey"]
-    desk.do(WORKER, "resolve", outcome="关阀换管", evidence=[PHOTO])
+    desk.do(DISTRICT_CLERK, "accept")  # danger has gone up to the district by now
+    desk.do(DISTRICT_CLERK, "resolve", outcome="关阀换管", evidence=[PHOTO])
     assert desk.clock("hazard-plan")["outcome"] == "breached"
 
 
