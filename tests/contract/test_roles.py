@@ -73,7 +73,8 @@ def test_supervision_inspects_follows_and_joins_acceptance_but_handles_and_publi
     """J6: on-site and cloud inspections, every process traceable, fault finders join acceptance."""
     assert {"inspect", "read-trace", "verify-matter", "order-rectification"} <= ROLE_PERMISSIONS["supervisor"]
     assert changes("supervisor") == {
-        "oversight.record-inspection", "dispatch.verify", "dispatch.close", "dispatch.reopen",
+        "oversight.record-inspection", "oversight.order-rectification", "oversight.withdraw-rectification",
+        "dispatch.verify", "dispatch.close", "dispatch.reopen", "dispatch.verify-rectification",
     }  # fmt: skip
 
 

@@ -181,7 +181,8 @@ def test_an_emergency_is_led_at_once(desk, ask):
     refused("not-an-emergency", ask, STREET_CLERK, "appoint-lead", claim=plain, unit=COMMUNITY, reason="急")
     claim = ask(STREET_CLERK, "post-claim", kind="task", title="积水抢排", text="…", emergency=True)["claim_id"]
     refused("unknown-unit", ask, STREET_CLERK, "appoint-lead", claim=claim, unit="nowhere", reason="急")
-    refused("not-in-territory", ask, STREET_CLERK, "appoint-lead", claim=claim, unit=COMMUNITY, person=HEAD, reason="急")
+    named = {"claim": claim, "unit": COMMUNITY, "person": HEAD, "reason": "急"}
+    refused("not-in-territory", ask, STREET_CLERK, "appoint-lead", **named)
     refused("out-of-scope", ask, CLERK, "appoint-lead", claim=claim, unit=COMMUNITY, reason="急")
     ask(MEMBER, "take-claim", claim=claim)
     led = ask(STREET_CLERK, "appoint-lead", claim=claim, unit="dept-water", reason="需要抽水车")

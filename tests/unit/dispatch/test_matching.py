@@ -22,8 +22,8 @@ def refused(code, call, *args, **kwargs):
 def offer(desk):
     def offer(resource, **changes):
         about = {
-            "owner": "光华电气商行", "kind": "skill", "title": "上门修灯", "text": "每周六", "serves": (), "units": (STREET,),
-            "capacity": 3, "measure": "次", "listed_by": "x",
+            "owner": "光华电气商行", "kind": "skill", "title": "上门修灯", "text": "每周六", "serves": (),
+            "units": (STREET,), "capacity": 3, "measure": "次", "listed_by": "x",
         } | changes  # fmt: skip
         desk.receive(ResourceListed(resource_id=resource, **about))
         return resource

@@ -29,12 +29,10 @@ ROUTES = [
 ]
 COMMANDS = [each for each in ROUTES if each.values[1].command is not None and each.values[1].form is None]
 READS = [each for each in ROUTES if each.values[1].command is None]
-LISTS = [
-    each
-    for each in READS
-    if each.values[1].path
-    in {f"/api/v1/{name}" for name in ("unlocated", "topics", "matters", "whistles", "messages", "reports")}
-]
+PAGED = (
+    "unlocated", "topics", "matters", "whistles", "messages", "reports", "claims", "orders", "resources",
+)  # fmt: skip
+LISTS = [each for each in READS if each.values[1].path in {f"/api/v1/{name}" for name in PAGED}]
 
 NUL, HALF = "a\x00b", "a\ud83db"
 
@@ -267,6 +265,7 @@ def test_a_bad_limit_is_refused(town, service, route, limit):
 
 PARAMETERS = (
     "cursor", "limit", "unit", "state", "class", "band", "open", "department", "demand", "matter", "code", "t",
+    "responsible", "level", "person", "category", "due_before", "kind", "mine", "overdue",
     "period_from", "period_to",
 )  # fmt: skip
 VALUES = (
