@@ -137,12 +137,8 @@ def test_a_department_sees_its_own_dispute_alone(desk, called):
     assert (seen["contests"], seen["answers"]) == ([], [])
     mine = desk.ask(WATER, "/api/v1/whistles/<whistle>", whistle=called)
     assert [one["unit"]["id"] for one in mine["contests"]] == [STREET]
-    refused(
-        "unknown-whistle", desk.ask, "department-officer-dept-fire", "/api/v1/whistles/<whistle>", whistle=called
-    )
-    refused(
-        "unknown-whistle", desk.ask, "community-clerk-guanghua-li", "/api/v1/whistles/<whistle>", whistle=called
-    )
+    refused("unknown-whistle", desk.ask, "department-officer-dept-fire", "/api/v1/whistles/<whistle>", whistle=called)
+    refused("unknown-whistle", desk.ask, "community-clerk-guanghua-li", "/api/v1/whistles/<whistle>", whistle=called)
 
 
 def test_a_private_matters_dispute_is_seen_by_who_decides_it(desk):
