@@ -232,6 +232,16 @@ def _period_end(calendar: WorkingCalendar, start: datetime, target: Target) -> t
     return close, steps
 
 
+def period_closes(calendar: WorkingCalendar, day: date, *, week: bool) -> tuple[int, int, int]:
+    """What `WorkingCalendar.period_closes` says, found anew."""
+    nominal = _last_regular_day(calendar, day, week=week)
+    regular = calendar.instant(nominal, calendar.week[nominal.weekday()][-1][1])
+    following = nominal + timedelta(days=7) if week else _first_of_next_month(nominal)
+    later = _last_regular_day(calendar, following, week=week)
+    close, next_close = (calendar.close(calendar.working_day_from(one)) for one in (nominal, later))
+    return micros(regular), micros(close), micros(next_close)
+
+
 def _working_day_end(calendar: WorkingCalendar, start: datetime, target: Target) -> tuple[datetime, list[Step]]:
     arrival = calendar.local_date(start)
     cutoff = target.cutoff
