@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from shared.kernel.worktime import BeyondCalendar, Target, WorkingCalendar, national_days
 
 CN = national_days("cn")
+FIVE = ("mon", "tue", "wed", "thu", "fri")
 SPLIT = [["09:00", "12:00"], ["13:30", "17:30"]]
 NEVER_CLOSED = [["00:00", "24:00"]]
 #: Work in the very hours in which clocks are changed.
 NIGHTS = {**dict.fromkeys(FIVE, SPLIT), "sun": [["01:30", "04:00"]]}
-FIVE = ("mon", "tue", "wed", "thu", "fri")
 
 
 def calendar(timezone="Asia/Shanghai", week=None, **changes):
