@@ -111,7 +111,7 @@ def rows(application, without=()):
 #: What no event tells.
 UNTOLD = {
     "dispatch": {
-        "matter_steps.position", "whistle_answers.position", "early_events.position",
+        "matter_steps.position", "whistle_answers.position", "climbs.position", "early_events.position",
         # A remark at closing.
         "matter_steps.detail",
     },
