@@ -1,6 +1,7 @@
 """`python -m benchmarks`: what `make bench` runs; with `up` or `import-demands` it is that command of gridwhistle.
 
-`lifecycle` drives whole lives over HTTP, `commands` says what each command costs intake and dispatch;
+`lifecycle` drives whole lives over HTTP, `commands` says what each command costs intake and dispatch, `duetime` what a
+due time costs;
 without a word, the bulk import is measured.
 """
 
@@ -21,6 +22,10 @@ if __name__ == "__main__":
         from benchmarks.commands import main as commands
 
         commands(sys.argv[2:])
+    elif sys.argv[1:2] == ["duetime"]:
+        from benchmarks.duetime import main as duetime
+
+        duetime(sys.argv[2:])
     else:
         from benchmarks.import_beside_raw import main
 

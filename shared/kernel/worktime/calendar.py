@@ -66,6 +66,8 @@ class WorkingCalendar:
     _zone: ZoneInfo = field(repr=False, compare=False)
     _table: GrowingTable = field(repr=False, compare=False)
     _days: GrowingDays = field(repr=False, compare=False)
+    #: The covered range as instants, without the days at its ends.
+    _covered: tuple[int, int] = field(repr=False, compare=False)
     #: (week or month, local date) -> when its period closes regularly, really, and when the next one does.
     _periods: dict[tuple[bool, date], tuple[int, int, int]] = field(default_factory=dict, repr=False, compare=False)
 
@@ -115,6 +117,7 @@ class WorkingCalendar:
         return cls(
             name, timezone, days, off, MappingProxyType(own), covered_from, covered_until, version,
             zone, GrowingTable(intervals), GrowingDays(lambda day: local_instant(day, 0, zone), closing),
+            (micros(local_instant(covered_from, 0, zone)), micros(local_instant(covered_until, 0, zone))),
         )  # fmt: skip
 
     # --- days
@@ -130,6 +133,13 @@ class WorkingCalendar:
     def is_covered(self, day: date) -> bool:
         """Say whether days off and make-up days are known for a local date."""
         return self.covered_from <= day <= self.covered_until
+
+    def covers(self, instant: datetime) -> bool:
+        """Say whether days off and make-up days are known for the local date of an instant."""
+        value = micros(instant)
+        if self._covered[0] <= value < self._covered[1]:
+            return True
+        return self.is_covered(self.local_date(instant))
 
     def local_date(self, instant: datetime) -> date:
         """Return the local date of an aware instant."""
@@ -216,7 +226,12 @@ class WorkingCalendar:
 
     def next_opening(self, instant: datetime) -> datetime:
         """Return `instant` itself when it is working time, else the next opening (UTC)."""
-        value, year = micros(instant), self.local_date(instant).year
+        value = micros(instant)
+        made = self._table.at(value)
+        opening = None if made is None else made.opening(value)
+        if opening is not None:
+            return instant_of(opening)
+        year = self.local_date(instant).year
         for last in range(year + 1, LAST_YEAR + 1):
             opening = self._table.covering(year, last).opening(value)
             if opening is not None:

@@ -156,9 +156,7 @@ def _due(course: _Course, share: float) -> Due:
     steps += _paused(moved)
     if target.kind is TargetKind.ELAPSED and course.before is None:
         return Due(due, provisional=False, steps=tuple(steps))
-    provisional = not (
-        calendar.is_covered(calendar.local_date(due)) and calendar.is_covered(calendar.local_date(course.start))
-    )
+    provisional = not (calendar.covers(due) and calendar.covers(course.start))
     if provisional:
         known = f"{calendar.covered_from}~{calendar.covered_until}"
         steps.append(
@@ -183,6 +181,11 @@ def run(
 
     `last` is the latest instant `reading_at` looks at. Raises BeyondCalendar when the table would pass 2199.
     """
+    made = calendar.intervals_at(micros(start)) if not standing else None
+    if made is not None and (last is start or calendar.intervals_at(micros(last)) is made):
+        reading = reading_at(made)
+        if reading <= made.total:
+            return made.reached(reading), []
     first_year = calendar.local_date(start).year
     last_year = calendar.local_date(last).year
     if standing:
