@@ -54,6 +54,13 @@ def _scanned(_envelope: Envelope, _lost: Lost, ids: list[str], _pack: Jurisdicti
     return Retold(ids=ids, run=lambda work: handlers.run_whistles(work, _SCAN))
 
 
+def _stayed(envelope: Envelope, _lost: Lost, ids: list[str], _pack: Jurisdiction) -> Retold:
+    """No command begins with it: a scan of calls, or of clocks, found that nobody stands above."""
+    event: dispatch.EscalationSkipped = envelope.payload()
+    scan = handlers.run_whistles if event.reason.startswith("whistle-") else handlers.run_clocks
+    return Retold(ids=ids, run=lambda work: scan(work, _SCAN))
+
+
 def _contest_decided(envelope: Envelope, _lost: Lost, ids: list[str], pack: Jurisdiction) -> Retold:
     event: dispatch.WhistleContestDecided = envelope.payload()
     command = commands.DecideContest(
@@ -108,6 +115,7 @@ COMMANDS: dict[str, Callable[[Envelope, Lost, list[str], Jurisdiction], Retold]]
     "dispatch.whistle-answered": _answered,
     "dispatch.whistle-overdue": _scanned,
     "dispatch.whistle-contested": _scanned,
+    "dispatch.escalation-skipped": _stayed,
     "dispatch.whistle-contest-decided": _contest_decided,
     "dispatch.whistle-extension-decided": _extension_decided,
     "dispatch.whistle-ended": _ended,
