@@ -55,7 +55,7 @@ def is_there(url: str, departments: Sequence[str]) -> bool:
 
     Where services may not declare them, an administrator has: then there is nothing to complain about.
     """
-    ours = {one.name for one in (*exchanges(), *queues())}
+    ours = {one.name for one in exchanges()} | {one.name for one in queues()}
     with _Session(url) as session:
         theirs: list[Exchange | Queue] = [one for one in exchanges(departments) if one.name not in ours]
         theirs += [one for one in queues(departments) if one.name not in ours]

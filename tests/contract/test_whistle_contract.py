@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import jsonschema
 import pytest
 from marshmallow import fields
 
-from deploy.launcher.documents import samples
+from deploy.launcher.documents import asyncapi_departments, samples
 from shared.contracts import dispatch, envelope, shapes, whistles
 
 FOLDER = Path(__file__).parent / "whistles"
@@ -77,6 +78,23 @@ def test_nothing_in_a_message_can_hold_the_asker(shape):
     }  # fmt: skip
     for field in shapes.schema_of(shape).fields.values():
         assert not isinstance(field, fields.Dict) or shape is whistles.AnswerRefused
+
+
+@pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
+def test_samples_are_valid_by_the_document_for_departments_and_spoilt_ones_are_not(path):
+    document = asyncapi_departments.document()
+    payload = document["components"]["messages"][path.stem.removesuffix(".v1")]["payload"]
+    validator = jsonschema.Draft202012Validator(payload | {"components": document["components"]})
+    content = json.loads(path.read_bytes())
+    assert list(validator.iter_errors(content)) == []
+    content["data"]["whistle" if "whistle" in content["data"] else "department"] = 7
+    assert not validator.is_valid(content)
+
+
+def test_the_document_for_departments_says_nothing_internal():
+    text = asyncapi_departments.text()
+    for internal in ("gridwhistle.intake", "gridwhistle.dispatch", "gridwhistle.dead", "oversight", "demand"):
+        assert internal not in text
 
 
 def test_the_answers_are_those_of_dispatch():

@@ -82,8 +82,9 @@ def command(  # noqa: PLR0913 -- one argument for each option
         message = f"policies are set through the management interface: set {_MANAGEMENT} or give --management-url"
         raise Misconfigured(message)
     try:
+        written: tuple[Path, ...] = ()
         if check:
-            found, written = inspection.inspect(url, management_url, departments), ()
+            found = inspection.inspect(url, management_url, departments)
         else:
             found, written = _declared(url, management_url, departments, asked, reset=reset_policies)
     except BrokerAway as error:
