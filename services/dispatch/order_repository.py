@@ -152,6 +152,11 @@ def add_parts(db: Connection, whole_id: str, part_ids: Sequence[str]) -> None:
     db.execute(upsert(db.dialect.name, parts).on_conflict_do_nothing(), rows)
 
 
+def mark_split(db: Connection, whole_id: str, flags: Sequence[str]) -> None:
+    """Have a matter wait for its parts though the event that says so is still to come: no step, no new version."""
+    db.execute(update(matters).where(matters.c.id == whole_id).values(flags=list(flags)))
+
+
 def parts_of(db: Connection, whole_id: str) -> list[Part]:
     """A matter's parts in the order in which they were made, with what came of them."""
     query = (

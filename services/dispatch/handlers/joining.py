@@ -35,8 +35,7 @@ def opened_as_part(case: Case, whole_id: str | None) -> None:
     repository.add_parts(case.work.db, whole_id, [case.matter.id])
     whole = find_case(case.work, whole_id)
     if whole is not None and SPLIT not in whole.matter.flags:
-        whole.flag(SPLIT)
-        whole.save()
+        repository.mark_split(case.work.db, whole_id, [*whole.matter.flags, SPLIT])
 
 
 def check_parts(case: Case) -> None:
