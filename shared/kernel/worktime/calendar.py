@@ -141,6 +141,10 @@ class WorkingCalendar:
             return True
         return self.is_covered(self.local_date(instant))
 
+    def local(self, instant: datetime) -> datetime:
+        """Return an instant as the calendar's clocks on the wall show it."""
+        return instant.astimezone(self._zone)
+
     def local_date(self, instant: datetime) -> date:
         """Return the local date of an aware instant."""
         return instant.astimezone(self._zone).date()

@@ -153,7 +153,7 @@ def _due(course: _Course, share: float) -> Due:
         days = course.before[1]
         zh, en = f"批准延期 {days} 个工作日", f"extended by {days} working day(s)"
         steps.append(Step("extended", course.close, zh, en))
-    steps += _paused(moved)
+    steps += _paused(calendar, moved)
     if target.kind is TargetKind.ELAPSED and course.before is None:
         return Due(due, provisional=False, steps=tuple(steps))
     provisional = not (calendar.covers(due) and calendar.covers(course.start))
@@ -280,13 +280,14 @@ def _first_of_next_month(day: date) -> date:
     return day.replace(day=1) + timedelta(days=monthrange(day.year, day.month)[1])
 
 
-def _paused(moved: Sequence[Interval]) -> list[Step]:
+def _paused(calendar: WorkingCalendar, moved: Sequence[Interval]) -> list[Step]:
+    said = ((instant_of(end), *(calendar.local(instant_of(at)) for at in (begin, end))) for begin, end in moved)
     return [
         Step(
             "paused",
-            instant_of(end),
-            f"暂停 {instant_of(begin):%Y-%m-%d %H:%M}Z 起",
-            "a pause moved the due instant",
+            at,
+            f"{begin:%m-%d %H:%M} 至 {end:%m-%d %H:%M} 暂停",
+            f"paused from {begin:%m-%d %H:%M} to {end:%m-%d %H:%M}",
         )
-        for begin, end in moved
+        for at, begin, end in said
     ]
