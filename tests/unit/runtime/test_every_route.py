@@ -62,6 +62,7 @@ WRONG: dict[type, tuple[Any, ...]] = {
         "0001-01-01T00:00:00Z", "0999-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-02-30T00:00:00Z",
         "2026-11-17T25:00:00Z", 1_700_000_000, True, [], {}, NUL,
     ),
+    fields.Integer: ("x", "3", 3.0, 1.5, 10**400, True, [], {}),
     fields.Float: ("x", "NaN", "Infinity", "1e999", 10**400, 1_000, True, [], {}),
     shapes.FreeObject: ("x", 7, True, [], {"a": [{HALF: 1}]}, {"a": [HALF]}, {"a": _deep}),
     fields.Nested: ("x", 7, True, [], [{}]),
@@ -76,6 +77,8 @@ def good(field: fields.Field[Any]) -> Any:
         return {name: good(inner) for name, inner in field.schema.fields.items() if inner.required}
     if isinstance(field, fields.List):
         return [good(field.inner)]
+    if isinstance(field, fields.Integer):
+        return next(one.min for one in field.validators if isinstance(one, validate.Range))
     allowed = [one for one in field.validators if isinstance(one, validate.OneOf)]
     return next(iter(allowed[0].choices)) if allowed else GOOD[type(field)]
 
