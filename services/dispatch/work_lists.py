@@ -13,16 +13,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select, text
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select, text, true
 
 from services.dispatch.domain.clocks import Band
+from services.dispatch.domain.matter import NEVER
 from services.dispatch.domain.states import State
 from services.dispatch.tables import matter_scopes, matters
 
 #: Matters of a unit that are rather sorted for its list than looked for among all; a few pages are read for each.
-_FEW = 5_000
+_FEW = 3_000
 #: Matters looked at for one page, at most.
-WINDOW = 3_000
+WINDOW = 2_000
+_ENDED = (State.CLOSED.value, State.WITHDRAWN.value)
 #: Word for word the condition of ix_matters_open: only so do both databases see that it fits.
 _IS_OPEN = text("matters.state <> 'closed' AND matters.state <> 'withdrawn'")
 
@@ -59,32 +61,39 @@ class MatterPage(NamedTuple):
 
 def matters_by_due(db: Connection, which: MatterFilter, now: datetime, after: Place | None, limit: int) -> MatterPage:
     """Matters sorted by their next due instant, those without a running clock last; the page behind `after`."""
-    window = _window(db, which, now, after)
-    conditions = _conditions(which, now)
-    # One more than asked for, to know whether there is a next page.
-    looked = window.limit(WINDOW).subquery("looked")
-    fitting = (
-        select(matters)
-        .join(looked, looked.c.id == matters.c.id)
-        .where(*conditions)
-        .order_by(looked.c.due_at, looked.c.id)
+    window = _window(db, which, now, after).limit(WINDOW).subquery("looked")
+    order = (window.c.due_at, window.c.id)
+    place = func.row_number().over(order_by=order)
+    numbered = select(*order, window.c.fits, (place == WINDOW).label("ends")).subquery("numbered")
+    # One more than asked for, to know whether there is a next page; and the last one looked at, to go on behind it.
+    picked = (
+        select(numbered)
+        .where(or_(numbered.c.fits, numbered.c.ends))
+        .order_by(numbered.c.due_at, numbered.c.id)
         .limit(limit + 1)
+        .subquery("picked")
     )
-    rows = db.execute(fitting).all()
-    if len(rows) > limit:
-        last = rows[limit - 1]
-        return MatterPage(rows[:limit], (last.due_at, last.id))
-    end = db.execute(window.offset(WINDOW - 1).limit(1)).one_or_none()
-    return MatterPage(rows, None if end is None else (end.due_at, end.id))
+    found = db.execute(
+        select(matters, picked.c.fits.label("fits"), picked.c.ends.label("ends"))
+        .join(picked, picked.c.id == matters.c.id)
+        .order_by(picked.c.due_at, picked.c.id)
+    ).all()
+    more = len(found) > limit
+    # Where the next page begins: behind the last one shown, else behind the last one looked at, if that was not all.
+    end = found[limit - 1] if more else next((row for row in found[-1:] if row.ends), None)
+    return MatterPage([row for row in found[:limit] if row.fits], None if end is None else (end.due_at, end.id))
 
 
 def _window(db: Connection, which: MatterFilter, now: datetime, after: Place | None) -> Select[Any]:
-    """(due instant, id) of the matters looked at, in the list's order: only what an index finds in that order."""
+    """The matters looked at, in the list's order: chosen only by what an index finds in that order."""
     query: Select[Any] = _seen_by(db, which).order_by(matters.c.due_at, matters.c.id)
-    if which.state is not None:
-        query = query.where(matters.c.state == which.state)
-    if which.band == Band.PAUSED:
-        query = query.where(matters.c.state == State.SUSPENDED.value)
+    query = query.add_columns(and_(true(), *_conditions(which, now)).label("fits"))
+    state = State.SUSPENDED.value if which.band == Band.PAUSED else which.state
+    ended = state in _ENDED or which.open is False
+    if ended:
+        query = query.where(matters.c.due_at >= NEVER)  # what has ended has no clock that runs
+    elif state is not None:
+        query = query.where(matters.c.state == state)
     elif which.open or which.band is not None:
         query = query.where(_IS_OPEN)
     if which.band in (Band.OVERDUE, Band.GROSSLY_OVERDUE):
@@ -125,10 +134,10 @@ def _seen_by(db: Connection, which: MatterFilter) -> Select[Any]:
 def _conditions(which: MatterFilter, now: datetime) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     columns = ((matters.c.level, which.level), (matters.c.response_class, which.response_class),
-               (matters.c.category, which.category))  # fmt: skip
+               (matters.c.category, which.category), (matters.c.state, which.state))  # fmt: skip
     found += [column == value for column, value in columns if value is not None]
-    if which.open is False:
-        found.append(matters.c.state.in_([State.CLOSED.value, State.WITHDRAWN.value]))
+    if which.open is not None:
+        found.append(matters.c.state.not_in(_ENDED) if which.open else matters.c.state.in_(_ENDED))
     if which.band is not None:
         found.append(_in_band(which.band, now))
     if not which.private:
@@ -139,8 +148,8 @@ def _conditions(which: MatterFilter, now: datetime) -> list[ColumnElement[bool]]
 def _in_band(band: str, now: datetime) -> ColumnElement[bool]:
     if band == Band.PAUSED:
         return matters.c.state == State.SUSPENDED.value
-    # Open, and due before or after now: so says the window.
-    running = matters.c.state != State.SUSPENDED.value
+    # Due before or after now: so says the window.
+    running = matters.c.state.not_in([*_ENDED, State.SUSPENDED.value])
     if band == Band.GROSSLY_OVERDUE:
         return and_(running, matters.c.gross_at <= now)
     if band == Band.OVERDUE:
