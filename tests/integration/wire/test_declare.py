@@ -38,7 +38,7 @@ def test_declaring_twice_makes_everything_once_and_check_finds_nothing(rabbitmq,
         for binding in rabbitmq.manage("GET", f"/api/bindings/{_vhost(vhost)}")
         if binding["source"]
     }
-    assert bound == {(queue.exchange, key, queue.name) for queue in queues() for key in queue.keys}
+    assert bound == {(source, key, queue.name) for queue in queues() for source, key in queue.bindings}
 
 
 def test_check_changes_nothing(rabbitmq, vhost):
