@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from services.dispatch import time_repository
 from shared.jurisdiction import Jurisdiction, ResponseClass
@@ -69,7 +69,7 @@ def newest(work: UnitOfWork) -> InForce:
     if kept is not None and kept.pack is pack and kept.in_force.revision == revision:
         found = kept.in_force
     else:
-        found = _built(work, pack, revision)
+        found = stored(work.db, pack, revision)
     _KNOWN[engine] = _Kept(pack, found, work.now)
     return found
 
@@ -79,10 +79,12 @@ def forget(work: UnitOfWork) -> None:
     _KNOWN.pop(work.at_hand.engine, None)
 
 
-def _built(work: UnitOfWork, pack: Jurisdiction, revision: int) -> InForce:
+def stored(db: Connection, pack: Jurisdiction, revision: int | None = None) -> InForce:
+    """The pack's calendars with the years that a database holds; `revision`: its newest, when that is known."""
+    revision = time_repository.newest_revision(db) if revision is None else revision
     if revision == 0 or not pack.plans:
         return InForce(revision, {"": pack.calendar, **pack.calendars})
-    rows = time_repository.years(work.db)
+    rows = time_repository.years(db)
     built = {
         name: plan.calendar(time_repository.published(rows, plan.national.name)) for name, plan in pack.plans.items()
     }
