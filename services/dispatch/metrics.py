@@ -92,8 +92,8 @@ def _escalated(event: dispatch.MatterEscalated, metrics: ServiceMetrics) -> None
     climbs = metrics.counter("escalations_total", "Matters that climbed", ("cause", "reason", "to_level"))
     climbs.labels(metrics.service, event.cause, event.reason, event.to_level).inc()
     passed_over = metrics.counter("escalations_skipped_total", "Levels passed over", ("reason",))
-    for unit in event.skipped:
-        passed_over.labels(metrics.service, str(event.skipped_because.get(unit, ladder.NOBODY_THERE))).inc()
+    for because in event.skipped_because:
+        passed_over.labels(metrics.service, because).inc()
 
 
 def _stayed(event: dispatch.EscalationSkipped, metrics: ServiceMetrics) -> None:

@@ -52,7 +52,7 @@ def climb(
         dispatch.MatterEscalated(
             matter_id=case.matter.id, from_unit=from_unit, from_level=from_level, to_unit=choice.unit.id,
             to_level=choice.unit.level, cause=cause, reason=reason, note=note, skipped=choice.skipped,
-            skipped_because=dict(choice.because), escalated_by=case.actor,
+            skipped_because=tuple(choice.because.values()), escalated_by=case.actor,
         )
     )  # fmt: skip
     case.note(

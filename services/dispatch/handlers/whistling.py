@@ -27,7 +27,7 @@ def blow_whistle(command: commands.BlowWhistle, work: UnitOfWork) -> Reply:
     case.do(Action.BLOW_WHISTLE)
     pack = work.jurisdiction
     policy = pack.policy.whistle
-    whistler = work.actor.unit if work.actor.unit in pack.units else case.matter.unit
+    whistler = work.actor.unit or case.matter.unit
     level = pack.unit(whistler).level
     if level not in policy.may_blow:
         raise MayNotBlow(
@@ -40,7 +40,8 @@ def blow_whistle(command: commands.BlowWhistle, work: UnitOfWork) -> Reply:
         complete_by = calendar.due(case.now, policy.complete).at
     calls.check_ahead(case, complete_by, "complete_by")
     report_in_by = calls.next_report_in(case)
-    near = [whistler, case.matter.unit, *([case.matter.located_unit] if case.matter.located_unit in pack.units else [])]
+    concerned = (whistler, case.matter.unit, case.matter.located_unit or whistler)
+    near = [unit for unit in concerned if unit in pack.units]
     seats = rules.seats(
         pack, command.departments, command.lead, near=near, report_in_by=report_in_by, complete_by=complete_by
     )
