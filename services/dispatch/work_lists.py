@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select, text, true
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, text, true
 
 from services.dispatch.domain.clocks import Band
 from services.dispatch.domain.matter import NEVER
@@ -39,6 +39,8 @@ class MatterFilter:
     unit: str
     #: The unit, level and person responsible now.
     responsible: str | None = None
+    #: The responsible unit lies in `unit`: whatever it has in hand, `unit` sees.
+    within: bool = False
     level: str | None = None
     person: str | None = None
     state: str | None = None
@@ -117,7 +119,7 @@ def _seen_by(db: Connection, which: MatterFilter) -> Select[Any]:
     scope = (matter_scopes.c.matter_id == matters.c.id, matter_scopes.c.unit == which.unit)
     if which.person is not None or which.responsible is not None:
         # Few, and by an index of their own.
-        query = place.where(exists().where(*scope))
+        query = place if which.within else place.join(matter_scopes, scope[0]).where(scope[1])
         if which.person is not None:
             query = query.where(matters.c.person == which.person)
         return query if which.responsible is None else query.where(matters.c.unit == which.responsible)

@@ -93,6 +93,7 @@ def matters(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any
     which = work_lists.MatterFilter(
         unit=unit,
         responsible=responsible,
+        within=responsible is not None and work.jurisdiction.is_within(responsible, unit),
         level=one_of(parameters, "level", work.jurisdiction.levels),
         person=parameters.get("person") or None,
         state=one_of(parameters, "state", [state.value for state in State]),
