@@ -21,9 +21,9 @@ from services.dispatch.domain.states import State
 from services.dispatch.tables import matter_scopes, matters
 
 #: Matters of a unit that are rather sorted for its list than looked for among all; a few pages are read for each.
-_FEW = 3_000
+_FEW = 2_000
 #: Matters looked at for one page, at most.
-WINDOW = 2_000
+WINDOW = 1_000
 _ENDED = (State.CLOSED.value, State.WITHDRAWN.value)
 #: Word for word the condition of ix_matters_open: only so do both databases see that it fits.
 _IS_OPEN = text("matters.state <> 'closed' AND matters.state <> 'withdrawn'")
