@@ -36,6 +36,15 @@ def promise_findings(jurisdiction: Jurisdiction) -> Iterator[Finding]:
         yield from _kinds(one)
         yield from _order(jurisdiction, one)
         yield from _report_in(jurisdiction, one)
+        if one.extension is not None and any(kind.startswith("hazard-") for kind in one.clocks):
+            yield Finding(
+                "hazard-extendable",
+                Severity.ERROR,
+                "policy.yaml",
+                f"classes.{one.id}.extension",
+                "a class with hazard clocks may be given more time, and danger does not wait",
+                "remove extension",
+            )
         if one.pausable and any(kind.startswith("hazard-") for kind in one.clocks):
             yield Finding(
                 "hazard-pausable",
