@@ -9,7 +9,7 @@ from typing import Any
 from services.dispatch import calendars, climb_repository, lists
 from services.dispatch.domain import ladder
 from services.dispatch.domain.clocks import Band
-from shared.contracts import dispatch
+from shared.contracts import dispatch, timing
 from shared.ledger.unit_of_work import UnitOfWork
 from shared.runtime.metrics import BUDGET_SHARES, ServiceMetrics
 
@@ -144,6 +144,24 @@ def _scored(event: dispatch.WhistleScored, metrics: ServiceMetrics) -> None:
         scores.labels(metrics.service, event.department, aspect).observe(getattr(event, aspect))
 
 
+def _extension_decided(event: timing.ExtensionDecided, metrics: ServiceMetrics) -> None:
+    _time_decided("extension", metrics, granted=event.granted)
+
+
+def _suspension_decided(event: timing.SuspensionDecided, metrics: ServiceMetrics) -> None:
+    _time_decided("suspension", metrics, granted=event.granted)
+
+
+def _time_decided(kind: str, metrics: ServiceMetrics, *, granted: bool) -> None:
+    decided = metrics.counter("time_requests_decided_total", "More time and rest decided about", ("kind", "granted"))
+    decided.labels(metrics.service, kind, str(granted).lower()).inc()
+
+
+def _recounted(event: timing.ClockRecounted, metrics: ServiceMetrics) -> None:
+    recounts = metrics.counter("sla_clock_recounts_total", "Clocks that a new calendar moved", ("kind",))
+    recounts.labels(metrics.service, event.kind).inc()
+
+
 _OBSERVERS: dict[type[Any], Callable[[Any, ServiceMetrics], None]] = {
     dispatch.ClockStarted: _started,
     dispatch.ClockStopped: _stopped,
@@ -156,4 +174,7 @@ _OBSERVERS: dict[type[Any], Callable[[Any, ServiceMetrics], None]] = {
     dispatch.WhistleOverdue: _overdue,
     dispatch.WhistleContested: _contested,
     dispatch.WhistleScored: _scored,
+    timing.ExtensionDecided: _extension_decided,
+    timing.SuspensionDecided: _suspension_decided,
+    timing.ClockRecounted: _recounted,
 }

@@ -170,7 +170,7 @@ def _problems(messages: Any, file: str, at: str, kind: Schema) -> list[Problem]:
     if isinstance(messages, Mapping):
         found: list[Problem] = []
         for key, below in messages.items():
-            # "_schema", "key" and "value" are marshmallow's own levels, not places in the file: no field has those names.
+            # "_schema", "key" and "value" are marshmallow's own levels, no fields and no places in the file.
             own = key in {"_schema", "value"} or (key == "key" and isinstance(below, list))
             step = "" if own else f"[{key}]" if isinstance(key, int) else f".{key}" if at else str(key)
             found += _problems(below, file, at + step, kind)

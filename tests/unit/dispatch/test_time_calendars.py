@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -10,11 +11,12 @@ from sqlalchemy import select
 from deploy.launcher.suite import Suite
 from services.dispatch import calendars
 from services.dispatch.tables import clocks
+from shared.jurisdiction import load
 from shared.kernel.actor import Actor
 from shared.kernel.errors import Invalid, Refusal
 from shared.ledger.engines import reading
 from shared.ledger.unit_of_work import look_only
-from tests.unit.dispatch.conftest import DISTRICT_CLERK, LIGHT, PHOTO, RAMP, WORKER, Desk
+from tests.unit.dispatch.conftest import DISTRICT_CLERK, LIGHT, PACK, PHOTO, RAMP, WORKER, Desk
 
 ADMIN = Actor(id="admin", roles=frozenset({"system-admin"}))
 #: A Monday, 09:00 in Beijing, from which 22 working days reach into a year that is not published yet.
@@ -254,3 +256,24 @@ def test_due_times_are_explained_on_the_calendar_in_force(desk):
     refused("unknown-clock", asked, kind="hazard-plan", **question)
     for start in ("tomorrow", "9000-01-01T00:00:00Z"):
         refused("invalid-input", asked, **{"class": "within-week", "start": start})
+
+
+def test_a_class_that_names_another_calendar_is_counted_on_it_before_and_after(pack, tmp_path):
+    folder = tmp_path / "jianwai"
+    shutil.copytree(PACK, folder)
+    days = "\n".join(f'      {day}: [["10:00", "16:00"]]' for day in ("mon", "tue", "wed", "thu", "fri", "sat"))
+    other = f"\nothers:\n  works:\n    national: cn\n    week:\n{days}\n"
+    (folder / "calendar.yaml").write_text((folder / "calendar.yaml").read_text("utf-8") + other, "utf-8")
+    policy = (folder / "policy.yaml").read_text("utf-8")
+    policy = policy.replace("  - id: within-month\n", "  - id: within-month\n    calendar: works\n", 1)
+    (folder / "policy.yaml").write_text(policy, "utf-8")
+    suite = Suite.in_memory(load(folder), DECEMBER, only=["dispatch"])
+    desk = Desk(suite)
+    desk.open(text=RAMP)
+    assert desk.clock("resolve")["due_at"] == "2027-01-08T08:00:00Z"  # Saturdays count, and it closes at four
+    take_in(desk, makeup_days=[])
+    assert desk.clock("resolve")["due_at"] == "2027-01-11T08:00:00Z"
+    assert "works" in desk.events("clock-recounted")[-1]["calendar"]
+    desk.open("m-2", LIGHT)
+    assert desk.clock("resolve", "m-2")["due_at"] == "2026-12-14T09:30:00Z"
+    suite.close()
