@@ -49,7 +49,7 @@ class Step:
     at: datetime | None = None
     #: Nothing but time passes.
     wait: timedelta | None = None
-    #: A person of the pack, `asker` (of the demand registered last), or `asker:$demand`.
+    #: A person of the pack, `asker` (of the demand registered last), `asker:$demand`, or `department:<id>`.
     person: str | None = None
     #: `<service>.<command>`.
     do: str | None = None
@@ -105,6 +105,8 @@ class Scenario:
     start: datetime
     steps: tuple[Step, ...]
     expectations: tuple[Expectation, ...]
+    #: Those whose own program hears and answers (deploy/examples/department).
+    departments: tuple[str, ...] = ()
     #: Where it was read from, for messages.
     file: str = ""
 
@@ -176,6 +178,7 @@ _SCENARIO = Schema.from_dict(
         "scenario": _word(required=True),
         "jurisdiction": _word(required=True),
         "start": Instant(required=True),
+        "departments": fields.List(_word(), load_default=list),
         "steps": fields.List(fields.Raw(), required=True, validate=validate.Length(min=1, max=MOST_STEPS)),
         "expect": fields.List(fields.Raw(), load_default=list),
     },
@@ -216,7 +219,7 @@ def build(value: Any, file: str = "scenario") -> Scenario:
         raise InvalidScenario(file, problems)
     return Scenario(
         name=whole["scenario"], jurisdiction=whole["jurisdiction"], start=whole["start"], steps=tuple(steps),
-        expectations=tuple(expectations), file=file,
+        expectations=tuple(expectations), departments=tuple(whole["departments"]), file=file,
     )  # fmt: skip
 
 
