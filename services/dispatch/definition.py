@@ -18,9 +18,17 @@ from services.dispatch import (
     time_repository,
     whistle_repository,
 )
+from services.dispatch.domain.circles import check_circles
 from services.dispatch.subscriptions import SUBSCRIPTIONS
 from services.dispatch.web.routes import ROUTES
+from shared.ledger.unit_of_work import Surroundings
 from shared.runtime.definition import DueWork, ServiceDefinition, commands_of
+
+
+def prepare(at_hand: Surroundings) -> None:
+    """Check at start that every ladder has a top. Raises CyclicUnits."""
+    check_circles(at_hand.jurisdiction)
+
 
 DEFINITION = ServiceDefinition(
     name="dispatch",
@@ -39,6 +47,7 @@ DEFINITION = ServiceDefinition(
         DueWork(name="claims", run=handlers.run_claims, next_due=claim_repository.next_due),
         DueWork(name="orders", run=handlers.run_orders, next_due=order_repository.next_due),
     ),
+    prepare=prepare,
     letters=departments.CORRESPONDENCE,
     tell=departments.tell,
     observe=metrics.observe,
