@@ -16,6 +16,7 @@ import json
 import logging
 import os
 import sys
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -40,9 +41,13 @@ log = logging.getLogger("department")
 
 def on_called(call: Called, desk: Desk) -> None:
     """A whistle: report in, and open a case in our own book. Runs again after a crash; both steps bear that."""
+    on_called_by_hand(call, desk)
+    desk.answer(call.whistle, "accepted", note="已收到,正在安排人员 Received; people are on their way")
+
+
+def on_called_by_hand(call: Called, desk: Desk) -> None:
+    """Only open the case: an officer reads the call before the department reports in (DEPARTMENT_REPORT_IN=no)."""
     book(desk, "called", call.whistle, shapes.dump(call))
-    if os.environ.get("DEPARTMENT_REPORT_IN", "yes") == "yes":
-        desk.answer(call.whistle, "accepted", note="已收到,正在安排人员 Received; people are on their way")
 
 
 def on_changed(change: Changed, desk: Desk) -> None:
@@ -67,6 +72,7 @@ def on_refused(refusal: AnswerRefused, desk: Desk) -> None:
 
 
 HANDLERS = Handlers(called=on_called, changed=on_changed, scored=on_scored, ended=on_ended, refused=on_refused)
+BY_HAND = replace(HANDLERS, called=on_called_by_hand)
 
 
 def book(desk: Desk, what: str, whistle: str, content: dict[str, object]) -> None:
@@ -97,7 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(missing, file=sys.stderr)  # noqa: T201 -- a command line's answer
         return 1
     if given.command == "serve":
-        return serve(HANDLERS, settings)
+        return serve(BY_HAND if os.environ.get("DEPARTMENT_REPORT_IN") == "no" else HANDLERS, settings)
     desk = Desk(settings.department, Spool(Path(settings.spool)))
     if given.command == "calls":
         for call in desk.calls():

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from deploy.launcher.scenario.form import BY_HAND
 from deploy.launcher.scenario.stage import StageFailed
 from deploy.launcher.suite import Suite
 from shared.contracts import whistles
@@ -64,19 +65,21 @@ class LoopbackPrograms:
     def __init__(self, suite: Suite, folder: Path) -> None:
         self._suite = suite
         self._folder = folder
-        self._handlers = _handlers()
         self._desks: dict[str, Desk] = {}
 
-    def run(self, department: str) -> None:
+    def run(self, department: str, way: str) -> None:
         """Have a department's program hear and answer from now on."""
         if department in self._desks:
             return
+        handlers = _handlers(way)
         desk = Desk(department, Spool(self._folder / department), now=self._suite.clock.now)
         self._desks[department] = desk
 
         def receive(raw: bytes) -> None:
             desk.receive(raw)
-            self._pump(desk)
+            while desk.work(handlers):
+                pass
+            self._send(desk)
 
         self._suite.relay.attach(department, receive)
 
@@ -84,7 +87,7 @@ class LoopbackPrograms:
         """An officer's answer, and what became of it. Raises Refusal."""
         desk = self._desks[department]
         answer_id = given_through(desk, content)
-        self._pump(desk)
+        self._send(desk)
         self._suite.settle()
         verdict = verdict_of(desk, answer_id)
         if verdict is None:
@@ -96,9 +99,7 @@ class LoopbackPrograms:
         for desk in self._desks.values():
             desk.spool.close()
 
-    def _pump(self, desk: Desk) -> None:
-        while desk.work(self._handlers):
-            pass
+    def _send(self, desk: Desk) -> None:
         for given in desk.outgoing():
             # Before it is handed over: its verdict may come back before this returns.
             desk.sent(given.id)
@@ -115,7 +116,7 @@ class ProcessPrograms:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._desks: dict[str, Desk] = {}
 
-    def run(self, department: str) -> None:
+    def run(self, department: str, way: str) -> None:
         """Start a department's program, once. Raises StageFailed, BrokerAway, ManagementDenied."""
         if department in self._processes:
             return
@@ -131,7 +132,7 @@ class ProcessPrograms:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("GRIDWHISTLE_")}
         environment |= {
             "DEPARTMENT": department, "DEPARTMENT_BROKER_URL": url, "DEPARTMENT_SPOOL": str(spool),
-            "PYTHONPATH": str(EXAMPLE.parents[3]),
+            "PYTHONPATH": str(EXAMPLE.parents[3]), "DEPARTMENT_REPORT_IN": "no" if way == BY_HAND else "yes",
         }  # fmt: skip
         with (self._folder / f"{department}.log").open("ab") as log:
             self._processes[department] = subprocess.Popen(
@@ -193,12 +194,12 @@ def processes(broker_url: str, management_url: str | None, folder: Path) -> Iter
         programs.close()
 
 
-def _handlers() -> Handlers:
+def _handlers(way: str) -> Handlers:
     """What the example does, loaded from its own file as a department would copy it."""
     spec = importlib.util.spec_from_file_location("department_example", EXAMPLE)
     if spec is None or spec.loader is None:
         raise StageFailed(f"{EXAMPLE} cannot be loaded")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    handlers: Handlers = module.HANDLERS
+    handlers: Handlers = module.BY_HAND if way == BY_HAND else module.HANDLERS
     return handlers

@@ -79,13 +79,13 @@ class EmbeddedStage:
         """Carry out a command and let its events arrive everywhere. Raises Refusal."""
         return self.suite.execute(command, dict(content), actor).body
 
-    def run_programs(self, departments: Sequence[str]) -> None:
+    def run_programs(self, departments: Mapping[str, str]) -> None:
         """Have departments' own programs work in this process."""
         if departments:
             folder = self.suite.applications["dispatch"].at_hand.data_dir / "departments"
             self._programs = self._programs or LoopbackPrograms(self.suite, folder)
-            for department in departments:
-                self._programs.run(department)
+            for department, way in departments.items():
+                self._programs.run(department, way)
 
     def answer_as(self, department: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
         """An officer answers by the department's own program. Raises Refusal."""

@@ -100,15 +100,15 @@ class FullStage:
         self._rest()
         return reply
 
-    def run_programs(self, departments: Sequence[str]) -> None:
+    def run_programs(self, departments: Mapping[str, str]) -> None:
         """Start departments' own programs, each as a process. Raises StageFailed."""
         if not departments:
             return
         if self._programs is None:
             message = "this stage can run no department's program"
             raise StageFailed(message)
-        for department in departments:
-            self._programs.run(department)
+        for department, way in departments.items():
+            self._programs.run(department, way)
 
     def answer_as(self, department: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
         """An officer answers by the department's own program. Raises Refusal, StageFailed."""

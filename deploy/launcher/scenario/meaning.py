@@ -87,7 +87,7 @@ def _programs(scenario: Scenario, jurisdiction: Jurisdiction) -> Iterator[_Fault
     for step in scenario.steps:
         own, place = department_of(step), f"step {step.number}"
         if own is not None and own not in scenario.departments:
-            remedy = f"write `departments: [{own}]` at the top"
+            remedy = f"write `departments: {{{own}: by-hand}}` at the top"
             yield place, "no-program", f"{own} runs no program of its own in this scenario", remedy
         if own is not None and step.do != ANSWERING:
             yield place, "not-by-program", f"a department's program cannot {step.do}", f"use {ANSWERING}"

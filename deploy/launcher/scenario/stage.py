@@ -72,8 +72,8 @@ class Stage(Protocol):
         """Carry out a command, let its events arrive everywhere, and return its reply. Raises Refusal."""
         ...
 
-    def run_programs(self, departments: Sequence[str]) -> None:
-        """Have these departments' own programs hear and answer from now on (deploy/examples/department)."""
+    def run_programs(self, departments: Mapping[str, str]) -> None:
+        """Have these departments' own programs hear and answer from now on: department -> how (form.BY_HAND …)."""
         ...
 
     def answer_as(self, department: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
