@@ -8,6 +8,7 @@ from services.dispatch import (
     claim_commands,
     claim_repository,
     commands,
+    connecting,
     departments,
     handlers,
     metrics,
@@ -22,7 +23,7 @@ from services.dispatch.domain.circles import check_circles
 from services.dispatch.subscriptions import SUBSCRIPTIONS
 from services.dispatch.web.routes import ROUTES
 from shared.ledger.unit_of_work import Surroundings
-from shared.runtime.definition import DueWork, ServiceDefinition, commands_of
+from shared.runtime.definition import DueWork, OutwardWork, ServiceDefinition, commands_of
 
 
 def prepare(at_hand: Surroundings) -> None:
@@ -47,9 +48,20 @@ DEFINITION = ServiceDefinition(
         DueWork(name="claims", run=handlers.run_claims, next_due=claim_repository.next_due),
         DueWork(name="orders", run=handlers.run_orders, next_due=order_repository.next_due),
     ),
+    outward_work=(
+        OutwardWork(
+            name="connectors",
+            claim=connecting.claim,
+            carry_out=connecting.carry_out,
+            record=connecting.record,
+            next_due=connecting.next_due,
+        ),
+    ),
+    plugin_groups=(connecting.GROUP,),
     prepare=prepare,
     letters=departments.CORRESPONDENCE,
     tell=departments.tell,
+    deliver=connecting.note,
     observe=metrics.observe,
     refresh=metrics.refresh,
     retell=recovery.retell,

@@ -9,7 +9,7 @@ order of commits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,6 +57,8 @@ class Surroundings:
     next_due: Callable[[Connection], datetime | None] | None = None
     #: What outsiders are told because of an event: called for each one when the work commits (ServiceDefinition.tell).
     tell: Callable[[Any, UnitOfWork], None] | None = None
+    #: Told of every message to departments, when the work commits (ServiceDefinition.deliver).
+    deliver: Callable[[Sequence[Envelope], UnitOfWork], None] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,6 +276,8 @@ class UnitOfWork:
             )  # fmt: skip
             heads[stream] += 1
         self._letters.clear()
+        if made and self.at_hand.deliver is not None:
+            self.at_hand.deliver(made, self)
         return made
 
     def told(self) -> list[tuple[str, str, dict[str, Any]]]:

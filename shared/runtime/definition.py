@@ -16,6 +16,7 @@ from typing import Any, TypeVar, dataclass_transform
 from sqlalchemy import Connection, MetaData
 
 from shared.contracts import shapes
+from shared.contracts.envelope import Envelope
 from shared.kernel.actor import PERMISSIONS
 from shared.ledger.letters import Correspondence
 from shared.ledger.read_model import ReadModel
@@ -226,6 +227,8 @@ class ServiceDefinition:
     letters: Correspondence | None = None
     #: What departments are told because of an event; called for each when its transaction commits, and at a recovery.
     tell: Callable[[Any, UnitOfWork], None] | None = None
+    #: Notes messages to departments that leave by another way than the bus, in the transaction that tells them.
+    deliver: Callable[[Sequence[Envelope], UnitOfWork], None] | None = None
     #: Called once when the process starts, with the surroundings (to check the pack, load templates …).
     prepare: Callable[[Surroundings], None] | None = None
     #: Called for every event once it is committed: domain counters (`services/<name>/metrics.py`).
