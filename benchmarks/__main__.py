@@ -1,8 +1,8 @@
 """`python -m benchmarks`: what `make bench` runs; with `up` or `import-demands` it is that command of gridwhistle.
 
 `lifecycle` drives whole lives over HTTP, `commands` says what each command costs intake and dispatch, `duetime` what a
-due time costs, `worklists` what scans and lists cost among very many open matters; without a word, the bulk import is
-measured.
+due time costs, `worklists` what scans and lists cost among very many open matters, `whistles` how soon a call is in a
+department's queue; without a word, the bulk import is measured.
 """
 
 from __future__ import annotations
@@ -30,6 +30,10 @@ if __name__ == "__main__":
         from benchmarks.worklists import main as worklists
 
         worklists(sys.argv[2:])
+    elif sys.argv[1:2] == ["whistles"]:
+        from benchmarks.whistles import main as whistles
+
+        whistles(sys.argv[2:])
     else:
         from benchmarks.import_beside_raw import main
 
