@@ -15,6 +15,8 @@ from shared.contracts import topology, whistles
 from shared.contracts.envelope import from_bytes
 from shared.contracts.intake import MatterOpened
 from shared.contracts.values import Place
+from shared.kernel.actor import Actor
+from shared.kernel.errors import Refusal
 from shared.ledger import decisions, quarantine, tables
 from shared.ledger.engines import reading
 from shared.ledger.errors import HandlerFailed
@@ -255,6 +257,40 @@ def test_an_attached_program_hears_and_answers_without_a_broker(desk):
     assert desk.suite.relay.answered(WATER, answer_of(whistle)) is Outcome.HANDLED
     desk.suite.settle()
     assert [whistles.read_told(raw).type.split(".")[2] for raw in heard] == ["called", "answer-taken"]
+
+
+def test_over_http_a_departments_token_sees_its_calls_alone_and_answers_for_itself(desk, called):
+    """What `gridwhistle token --system … --role department-officer --unit dept-water` gives."""
+
+    def office(department):
+        return Actor(id=f"{department}-office", roles=frozenset({"department-officer"}), unit=department)
+
+    def ask(path, who, **parameters):
+        route = next(one for one in desk.app.definition.routes if one.path == path and one.query is not None)
+        return desk.app.ask(route.query, parameters, office(who))
+
+    def answer(department, key):
+        content = {"whistle": called, "answer": "accepted", "note": "已出发"}
+        how = {"idempotency_key": key}
+        return desk.suite.execute("dispatch.answer-whistle", content, office(department), **how).body
+
+    mine = ask("/api/v1/whistles", WATER, open="true")["items"]
+    assert [item["whistle_id"] for item in mine] == [called]
+    assert ask("/api/v1/whistles", FIRE)["items"] == []
+    with pytest.raises(Refusal) as error:
+        ask("/api/v1/whistles", FIRE, department=WATER)
+    assert error.value.code == "out-of-scope"
+    with pytest.raises(Refusal) as error:
+        ask("/api/v1/matters/<matter>", FIRE, matter="m-1")
+    assert error.value.code == "unknown-matter"
+    seen = json.dumps(ask("/api/v1/matters/<matter>", WATER, matter="m-1"), ensure_ascii=False)
+    assert called in seen
+    assert not {word for word in (RAMP, "光华东里1号楼", "asker", "resident") if word in seen}
+    assert answer(WATER, "key-1") == answer(WATER, "key-1")
+    assert len(desk.events("whistle-answered")) == 1
+    with pytest.raises(Refusal) as error:
+        answer(FIRE, "key-2")
+    assert error.value.code == "not-whistled"
 
 
 def test_told_again_the_same_message_has_the_same_id():
