@@ -124,7 +124,8 @@ def _books(engine):
             if row.published_at is None:
                 books.unpublished.append(row.message_id)
         heads, positions = tables.stream_heads.c, tables.stream_positions.c
-        books.heads = {row.stream: row.version for row in db.execute(select(heads.stream, heads.version))}
+        rows = db.execute(select(heads.stream, heads.version).where(~heads.stream.startswith("whistle.")))
+        books.heads = {row.stream: row.version for row in rows}
         books.positions = {row.stream: row.version for row in db.execute(select(positions.stream, positions.version))}
         books.inbox = set(db.execute(select(tables.inbox.c.message_id)).scalars())
         books.parked = list(db.execute(select(tables.parked.c.message_id)).scalars())
