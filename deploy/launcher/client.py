@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
 
+from deploy.launcher.choosing import settings_at_hand
 from shared.contracts.topology import SERVICES
 from shared.kernel.clock import SystemClock
 from shared.kernel.errors import Refusal
@@ -152,3 +155,17 @@ def operator_token(secret: str, *, issuer: str = "gridwhistle", audience: str = 
     return gatekeeper.issue(
         subject="operator", roles=frozenset({"system-admin", "audit-admin"}), unit=None, lasting=timedelta(hours=1)
     )
+
+
+def whom_to_ask(service: str, url: str | None, token: str | None, data_dir: Path | None) -> tuple[str, str]:
+    """A service's address and a token, from the installation at hand where they are not given. Raises Misconfigured."""
+    secret = os.environ.get("GRIDWHISTLE_TOKEN_SECRET")
+    if token is None and secret and data_dir is None:
+        token = operator_token(secret)
+    if url is not None and token is not None:
+        return url.rstrip("/"), token
+    settings = settings_at_hand(data_dir)
+    address = url or addresses_of(settings)[service]
+    if token is None:
+        token = operator_token(settings.token_secret, issuer=settings.token_issuer, audience=settings.token_audience)
+    return address.rstrip("/"), token

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from services.dispatch.domain.clocks import MILESTONES
+from services.dispatch.domain.whistle import DECISIONS
 from shared.contracts.dispatch import ANSWERS
-from shared.contracts.shapes import choice, flag, ident, instant, many, text
+from shared.contracts.shapes import choice, flag, ident, instant, many, text, whole
 from shared.contracts.values import Evidence
 from shared.runtime.definition import command
 
@@ -47,6 +48,24 @@ class Escalate:
     note: str | None = text(default=None, maximum=4_000)
 
 
+@command("dispatch.hand-back", needs="handle-matter")
+class HandBack:
+    """Give a matter back down with an answer 答复下转; by default to the unit that it came up from."""
+
+    matter: str = ident()
+    answer: str = text(maximum=4_000, about="What was decided, and what is to be done below")
+    unit: str | None = ident(default=None, about="A unit below the one responsible now")
+
+
+@command("dispatch.estimate-cost", needs="handle-matter")
+class EstimateCost:
+    """Say what handling will cost 费用估算; above the level's authority the matter goes up by rule."""
+
+    matter: str = ident()
+    amount: int = whole(minimum=0, maximum=10**12, about="Yuan")
+    note: str | None = text(default=None, maximum=4_000)
+
+
 @command("dispatch.assign", needs="assign-matter")
 class Assign:
     """Make a unit responsible 分派, also for a matter of the unlocated list."""
@@ -63,6 +82,57 @@ class Reclassify:
     matter: str = ident()
     response_class: str = ident()
     reason: str = text(maximum=1_000)
+
+
+@command("dispatch.request-extension", needs="handle-matter")
+class RequestExtension:
+    """Ask the level above for more time, before the matter is due 申请延期."""
+
+    matter: str = ident()
+    days: int = whole(minimum=1, maximum=366, about="Working days on top of the time promised")
+    reason: str = text(maximum=1_000)
+
+
+@command("dispatch.decide-extension", needs="decide-extension")
+class DecideExtension:
+    """Grant more time or refuse it, from the level above 延期审批; both due times are kept."""
+
+    matter: str = ident()
+    granted: bool = flag()
+    days: int | None = whole(default=None, minimum=1, maximum=366, about="Fewer than asked for; those when left out")
+    note: str | None = text(default=None, maximum=1_000)
+
+
+@command("dispatch.request-suspension", needs="handle-matter")
+class RequestSuspension:
+    """Ask the level above to let a matter rest 申请挂账."""
+
+    matter: str = ident()
+    reason: str = text(maximum=1_000)
+    until: datetime | None = instant(default=None, about="When it is to go on by itself")
+
+
+@command("dispatch.decide-suspension", needs="decide-extension")
+class DecideSuspension:
+    """Let a matter rest as was asked, or refuse, from the level above 挂账审批."""
+
+    matter: str = ident()
+    granted: bool = flag()
+    until: datetime | None = instant(default=None, about="Another end than was asked for")
+    note: str | None = text(default=None, maximum=1_000)
+
+
+@command("dispatch.import-calendar", needs="import-calendar")
+class ImportCalendar:
+    """Take in a year of the national calendar, or its correction 导入工作日历; open clocks are counted anew."""
+
+    calendar: str = ident(default="cn", about="National table that the pack builds on")
+    year: int = whole(minimum=1971, maximum=2199)
+    source: str = text(maximum=500, about="Number and title of the notice 文号")
+    days_off: tuple[str, ...] = many(
+        text(maximum=10), required=True, maximum=366, about="Days off, weekends in holidays among them"
+    )
+    makeup_days: tuple[str, ...] = many(text(maximum=10), maximum=366, about="Weekend dates that are worked 调休上班日")
 
 
 @command("dispatch.suspend", needs="decide-extension")
@@ -91,6 +161,7 @@ class BlowWhistle:
     lead: str | None = ident(default=None, about="Lead department 主办; the first one called when left out")
     request: str = text(maximum=4_000, about="What is needed; never who asked")
     legal_basis: str | None = text(default=None, maximum=1_000)
+    complete_by: datetime | None = instant(default=None, about="Done by then; left out, as the pack says")
 
 
 @command("dispatch.answer-whistle", needs="answer-whistle")
@@ -100,6 +171,49 @@ class AnswerWhistle:
     whistle: str = ident()
     answer: str = choice(*ANSWERS)
     note: str = text(maximum=4_000)
+    ground: str | None = text(default=None, maximum=1_000, about="declined: the ground; the note, when left out")
+    until: datetime | None = instant(default=None, about="extension-requested: done by then")
+
+
+@command("dispatch.decide-whistle-extension", needs="blow-whistle")
+class DecideWhistleExtension:
+    """Grant a department more time to finish, or refuse it 延期审批; by the unit that whistled, or one above."""
+
+    whistle: str = ident()
+    department: str = ident()
+    granted: bool = flag()
+    until: datetime | None = instant(default=None, about="Granted: done by then; as asked, when left out")
+    reason: str = text(maximum=4_000)
+
+
+@command("dispatch.decide-contest", needs="decide-whistle")
+class DecideContest:
+    """Decide whether a department that declined has to come 争议裁定; by the level that the dispute was taken to."""
+
+    whistle: str = ident()
+    department: str = ident()
+    decision: str = choice(*DECISIONS, about="upheld: it has to come; released: it need not")
+    reason: str = text(maximum=4_000)
+
+
+@command("dispatch.end-whistle", needs="decide-whistle")
+class EndWhistle:
+    """End a call that is open, with a reason that is kept; only by the level above the one that whistled 上级裁定."""
+
+    whistle: str = ident()
+    reason: str = text(maximum=1_000)
+
+
+@command("dispatch.score-whistle", needs="blow-whistle")
+class ScoreWhistle:
+    """Score a department, once, by the unit that whistled 双考核; 1 is worst, 5 is best."""
+
+    whistle: str = ident()
+    department: str = ident()
+    arrival: int = whole(minimum=1, maximum=5, about="Came in time 到场")
+    quality: int = whole(minimum=1, maximum=5, about="Worked well 办理质量")
+    result: int = whole(minimum=1, maximum=5, about="Solved it 办理结果")
+    note: str | None = text(default=None, maximum=4_000)
 
 
 @command("dispatch.resolve", needs="handle-matter")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
-from services.dispatch import lists
+from services.dispatch import calendars, climb_repository, lists
+from services.dispatch.domain import ladder
 from services.dispatch.domain.clocks import Band
-from shared.contracts import dispatch
+from shared.contracts import dispatch, timing
 from shared.ledger.unit_of_work import UnitOfWork
 from shared.runtime.metrics import BUDGET_SHARES, ServiceMetrics
 
@@ -15,6 +17,10 @@ from shared.runtime.metrics import BUDGET_SHARES, ServiceMetrics
 _DETECTION_S = (0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 900, 3_600)
 #: From the whistle to the first answer of a department, seconds: minutes to three days.
 _REPORT_IN_S = (300, 900, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400, 172_800, 259_200)
+
+
+#: How far back climbs are compared with what should have caused them, and when a step is too long due.
+_CHECKED, _UNSEEN = timedelta(hours=1), timedelta(minutes=5)
 
 
 def observe(event: Any, metrics: ServiceMetrics) -> None:
@@ -32,7 +38,7 @@ def refresh(work: UnitOfWork, metrics: ServiceMetrics) -> None:
     for street in streets | {street for _, street in counted}:
         for band in Band:
             gauge.labels(metrics.service, band.value, street).set(counted.get((band.value, street), 0))
-    calendar = work.jurisdiction.calendar
+    calendar = calendars.in_force(work).own
     covered = calendar.instant(calendar.covered_until, 86_400).timestamp()
     metrics.gauge("calendar_covered_until_timestamp_seconds", "End of the published working calendar").labels(
         metrics.service
@@ -42,6 +48,22 @@ def refresh(work: UnitOfWork, metrics: ServiceMetrics) -> None:
     metrics.gauge("sla_scan_behind_seconds", "Age of the oldest clock step not yet done").labels(metrics.service).set(
         behind
     )
+    _check_climbs(work, metrics)
+
+
+def _check_climbs(work: UnitOfWork, metrics: ServiceMetrics) -> None:
+    """Escalations expected against those accounted for: a climb cannot fail silently."""
+    expected = missing = 0
+    for expecting in ladder.expectations(work.jurisdiction):
+        found, unaccounted = climb_repository.unaccounted(work.db, expecting, work.now - _CHECKED)
+        expected, missing = expected + found, missing + unaccounted
+    missing += climb_repository.overdue_steps(work.db, work.now - _UNSEEN)
+    metrics.gauge("escalations_expected", "Steps of clocks in the last hour that should make a matter climb").labels(
+        metrics.service
+    ).set(expected)
+    metrics.gauge(
+        "escalations_unaccounted", "Of those, without a climb or a reason; and steps long due that nobody looked at"
+    ).labels(metrics.service).set(missing)
 
 
 def _started(event: dispatch.ClockStarted, metrics: ServiceMetrics) -> None:
@@ -69,8 +91,16 @@ def _breached(event: dispatch.ClockBreached, metrics: ServiceMetrics) -> None:
 def _escalated(event: dispatch.MatterEscalated, metrics: ServiceMetrics) -> None:
     climbs = metrics.counter("escalations_total", "Matters that climbed", ("cause", "reason", "to_level"))
     climbs.labels(metrics.service, event.cause, event.reason, event.to_level).inc()
-    skipped = metrics.counter("escalations_skipped_total", "Levels passed over", ("reason",))
-    skipped.labels(metrics.service, "nobody-responsible").inc(len(event.skipped))
+    passed_over = metrics.counter("escalations_skipped_total", "Levels passed over", ("reason",))
+    for because in event.skipped_because:
+        passed_over.labels(metrics.service, because).inc()
+
+
+def _stayed(event: dispatch.EscalationSkipped, metrics: ServiceMetrics) -> None:
+    stays = metrics.counter(
+        "escalations_stayed_total", "Matters that should have climbed and stayed", ("cause", "reason", "because")
+    )
+    stays.labels(metrics.service, event.cause, event.reason, event.because).inc()
 
 
 def _classified(event: dispatch.MatterClassified, metrics: ServiceMetrics) -> None:
@@ -93,6 +123,45 @@ def _answered(event: dispatch.WhistleAnswered, metrics: ServiceMetrics) -> None:
         ).labels(metrics.service, event.department, str(event.late).lower()).observe(event.report_in_seconds)
 
 
+def _overdue(event: dispatch.WhistleOverdue, metrics: ServiceMetrics) -> None:
+    missed = metrics.counter(
+        "whistle_deadlines_missed_total", "Deadlines missed by departments", ("department", "stage")
+    )
+    for department in event.departments:
+        missed.labels(metrics.service, department, event.stage).inc()
+
+
+def _contested(event: dispatch.WhistleContested, metrics: ServiceMetrics) -> None:
+    contests = metrics.counter("whistle_contests_total", "Disputes taken to a level", ("department", "to_level"))
+    contests.labels(metrics.service, event.department, event.to_level).inc()
+
+
+def _scored(event: dispatch.WhistleScored, metrics: ServiceMetrics) -> None:
+    scores = metrics.histogram(
+        "whistle_score", "Scores from 1 to 5 that whistlers gave", ("department", "aspect"), (1, 2, 3, 4, 5)
+    )
+    for aspect in ("arrival", "quality", "result"):
+        scores.labels(metrics.service, event.department, aspect).observe(getattr(event, aspect))
+
+
+def _extension_decided(event: timing.ExtensionDecided, metrics: ServiceMetrics) -> None:
+    _time_decided("extension", metrics, granted=event.granted)
+
+
+def _suspension_decided(event: timing.SuspensionDecided, metrics: ServiceMetrics) -> None:
+    _time_decided("suspension", metrics, granted=event.granted)
+
+
+def _time_decided(kind: str, metrics: ServiceMetrics, *, granted: bool) -> None:
+    decided = metrics.counter("time_requests_decided_total", "More time and rest decided about", ("kind", "granted"))
+    decided.labels(metrics.service, kind, str(granted).lower()).inc()
+
+
+def _recounted(event: timing.ClockRecounted, metrics: ServiceMetrics) -> None:
+    recounts = metrics.counter("sla_clock_recounts_total", "Clocks that a new calendar moved", ("kind",))
+    recounts.labels(metrics.service, event.kind).inc()
+
+
 _OBSERVERS: dict[type[Any], Callable[[Any, ServiceMetrics], None]] = {
     dispatch.ClockStarted: _started,
     dispatch.ClockStopped: _stopped,
@@ -100,5 +169,12 @@ _OBSERVERS: dict[type[Any], Callable[[Any, ServiceMetrics], None]] = {
     dispatch.MatterEscalated: _escalated,
     dispatch.MatterClassified: _classified,
     dispatch.MatterClosed: _closed,
+    dispatch.EscalationSkipped: _stayed,
     dispatch.WhistleAnswered: _answered,
+    dispatch.WhistleOverdue: _overdue,
+    dispatch.WhistleContested: _contested,
+    dispatch.WhistleScored: _scored,
+    timing.ExtensionDecided: _extension_decided,
+    timing.SuspensionDecided: _suspension_decided,
+    timing.ClockRecounted: _recounted,
 }

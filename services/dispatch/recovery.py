@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from services.dispatch import commands, handlers
+from services.dispatch import claim_recovery, commands, handlers, time_recovery, whistle_recovery
 from services.dispatch.domain.clocks import MILESTONES
 from shared.contracts import dispatch
 from shared.contracts.envelope import Envelope
@@ -20,16 +20,21 @@ from shared.ledger.unit_of_work import Surroundings, UnitOfWork
 
 #: Items that one scan does at once (DueWork.batch).
 _SCAN = 100
+#: Event -> the field that holds an id which its handler made.
+_IDS = {
+    "dispatch.clock-started": "clock_id", "dispatch.whistle-blown": "whistle_id", **claim_recovery.IDS,
+    **time_recovery.IDS,
+}  # fmt: skip
 #: How a milestone's clock ended tells which milestone a note reported.
 _STOPPED = "dispatch.clock-stopped"
 
 
 def retell(lost: Lost, at_hand: Surroundings) -> Retold:
     """How a lost transaction of dispatch is done again."""
-    ids = [
-        each.data["clock_id" if each.name == "dispatch.clock-started" else "whistle_id"]
-        for each in lost.of("dispatch.clock-started", "dispatch.whistle-blown")
-    ]
+    ids = [each.data[_IDS[each.name]] for each in lost.of(*_IDS)]
+    several = claim_recovery.many(lost, ids, at_hand.jurisdiction)
+    if several is not None:
+        return several
     for envelope in lost.of():
         command = _COMMANDS.get(envelope.name)
         if command is not None:
@@ -51,7 +56,7 @@ def _done(handler: Callable[[Any, UnitOfWork], object], command: Any, ids: list[
 
 
 _Telling = Callable[[Envelope, Lost, list[str], Jurisdiction], Retold]
-_COMMANDS: dict[str, _Telling] = {}
+_COMMANDS: dict[str, _Telling] = {**claim_recovery.TELLINGS, **time_recovery.COMMANDS, **whistle_recovery.COMMANDS}
 
 
 def _told_by(*names: str) -> Callable[[_Telling], _Telling]:
@@ -155,28 +160,6 @@ def _reopened(envelope: Envelope, _lost: Lost, ids: list[str], pack: Jurisdictio
     event: dispatch.MatterReopened = envelope.payload()
     command = commands.Reopen(matter=event.matter_id, reason=event.reason)
     return _done(handlers.reopen, command, ids, _by(event.reopened_by, _top(pack)))
-
-
-@_told_by("dispatch.whistle-blown")
-def _blown(envelope: Envelope, _lost: Lost, ids: list[str], _pack: Jurisdiction) -> Retold:
-    event: dispatch.WhistleBlown = envelope.payload()
-    command = commands.BlowWhistle(
-        matter=event.matter_id, departments=event.departments, lead=event.lead, request=event.request,
-        legal_basis=event.legal_basis,
-    )  # fmt: skip
-    return _done(handlers.blow_whistle, command, ids, _by(event.blown_by, event.whistler))
-
-
-@_told_by("dispatch.whistle-answered")
-def _answered(envelope: Envelope, _lost: Lost, ids: list[str], _pack: Jurisdiction) -> Retold:
-    event: dispatch.WhistleAnswered = envelope.payload()
-    command = commands.AnswerWhistle(whistle=event.whistle_id, answer=event.answer, note=event.note)
-    return _done(handlers.answer_whistle, command, ids, _by(event.answered_by, event.department))
-
-
-@_told_by("dispatch.whistle-overdue")
-def _overdue(_envelope: Envelope, _lost: Lost, ids: list[str], _pack: Jurisdiction) -> Retold:
-    return Retold(ids=ids, run=lambda work: handlers.run_whistles(work, _SCAN))
 
 
 @_told_by("dispatch.clock-warned", "dispatch.clock-breached", "dispatch.clock-grossly-overdue")

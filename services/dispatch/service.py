@@ -8,10 +8,11 @@ from typing import Any
 from werkzeug import Request, Response
 
 from services.dispatch.web.routes import ROUTES
-from shared.contracts.topology import subscriptions_of
+from shared.contracts.topology import ANSWERS_QUEUE, subscriptions_of
+from shared.ledger.letters import Letter
 from shared.ledger.reception import Received
 from shared.runtime.definition import Route
-from shared.runtime.entrypoints import Running, consume, due, serve
+from shared.runtime.entrypoints import Running, consume, due, serve, take_letters
 from shared.runtime.running import RunningService
 
 
@@ -25,6 +26,11 @@ class DispatchService:
     def hear(self, raws: Sequence[bytes]) -> Sequence[Received]:
         """Handle events."""
         return self.running.receive(raws)
+
+    @take_letters(ANSWERS_QUEUE)
+    def hear_departments(self, letters: Sequence[Letter]) -> Sequence[Received]:
+        """Take departments' answers."""
+        return self.running.receive_letters(letters)
 
     @serve(*ROUTES)
     def answer(self, request: Request, route: Route, path: Mapping[str, Any]) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Index, Integer, MetaData, String, Table, Text, text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text, text
 
 from shared.ledger.types import Document, Id, Instant, Position
 
@@ -47,6 +47,8 @@ matters = Table(
     Column("closed_at", Instant),
     Column("first_outcome", Text),
     Column("first_on_time", Boolean),
+    #: What handling was estimated to cost; null: nobody said.
+    Column("cost_yuan", BigInteger),
     Column("due_at", Instant, nullable=False),
     Column("soon_at", Instant, nullable=False),
     Column("gross_at", Instant, nullable=False),
@@ -56,6 +58,17 @@ matters = Table(
     Index(
         "ix_matters_state", "state", "due_at", "id",
         sqlite_where=text("state <> 'closed'"), postgresql_where=text("state <> 'closed'"),
+    ),
+    #: Lists of what is worked on, however much has ended.
+    Index(
+        "ix_matters_open", "due_at", "id", sqlite_where=text("state <> 'closed' AND state <> 'withdrawn'"),
+        postgresql_where=text("state <> 'closed' AND state <> 'withdrawn'"),
+    ),
+    #: A unit's own work, and a person's.
+    Index("ix_matters_unit", "unit", "due_at", "id"),
+    Index(
+        "ix_matters_person", "person", "due_at", "id",
+        sqlite_where=text("person IS NOT NULL"), postgresql_where=text("person IS NOT NULL"),
     ),
 )  # fmt: skip
 
@@ -100,6 +113,47 @@ pauses = Table(
     ),
 )  # fmt: skip
 
+#: services.dispatch.domain.time_requests.TimeRequest: more time 延期 or rest 挂账 asked for.
+time_requests = Table(
+    "time_requests",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("matter_id", Id, nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("unit", Id, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("days", Integer),
+    Column("until", Instant),
+    Column("requested_by", Id, nullable=False),
+    Column("requested_at", Instant, nullable=False),
+    Column("decided_by", Id),
+    Column("decided_at", Instant),
+    Column("granted", Boolean),
+    Column("granted_days", Integer),
+    Column("granted_until", Instant),
+    Column("note", Text),
+    Index("ix_time_requests_matter", "matter_id", "kind"),
+    Index(
+        "ix_time_requests_undecided", "requested_at", "id",
+        sqlite_where=text("decided_at IS NULL"), postgresql_where=text("decided_at IS NULL"),
+    ),
+)  # fmt: skip
+
+#: Years of the national calendar taken in since the pack was installed; the later word on a year counts.
+calendar_years = Table(
+    "calendar_years",
+    metadata,
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("calendar", Id, nullable=False),
+    Column("year", Integer, nullable=False),
+    Column("days_off", Document, nullable=False),
+    Column("makeup_days", Document, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("imported_by", Id, nullable=False),
+    Column("imported_at", Instant, nullable=False),
+)
+
 #: services.dispatch.domain.clocks.SlaClock; one row per (matter, kind, attempt), accept: and hand-over.
 clocks = Table(
     "clocks",
@@ -126,6 +180,10 @@ clocks = Table(
     Column("breached_at", Instant),
     Column("stopped_at", Instant),
     Column("outcome", String(10)),
+    #: Working days granted on top of the target.
+    Column("extended_days", Integer, nullable=False, server_default="0"),
+    #: The newest of `calendar_years` when it was last counted; 0: the pack's own calendar.
+    Column("calendar_revision", Integer, nullable=False, server_default="0"),
     #: The one column the scan looks at; null unless the clock runs and has a step left.
     Column("next_step_at", Instant),
     Index("ux_clocks_matter", "matter_id", "kind", "attempt", "stage", unique=True),
@@ -136,6 +194,11 @@ clocks = Table(
     #: For the gauge of open clocks: of all clocks there ever were, those that have not stopped.
     Index(
         "ix_clocks_open", "matter_id",
+        sqlite_where=text("status <> 'stopped'"), postgresql_where=text("status <> 'stopped'"),
+    ),
+    #: Clocks that were counted before the newest year was taken in.
+    Index(
+        "ix_clocks_calendar", "calendar_revision", "id",
         sqlite_where=text("status <> 'stopped'"), postgresql_where=text("status <> 'stopped'"),
     ),
 )  # fmt: skip
@@ -149,58 +212,8 @@ clock_steps = Table(
     Column("step", String(20), primary_key=True),
     Column("due_at", Instant, nullable=False),
     Column("done_at", Instant, nullable=False),
-)
-
-#: services.dispatch.domain.whistle.Whistle.
-whistles = Table(
-    "whistles",
-    metadata,
-    Column("id", Id, primary_key=True),
-    Column("matter_id", Id, nullable=False),
-    Column("whistler", Id, nullable=False),
-    Column("request", Text, nullable=False),
-    Column("legal_basis", Text),
-    Column("blown_at", Instant, nullable=False),
-    Column("blown_by", Id, nullable=False),
-    Column("report_in_by", Instant, nullable=False),
-    Column("next_step_at", Instant),
-    Column("overdue_at", Instant),
-    Column("ended_at", Instant),
-    Column("outcome", String(10)),
-    Column("version", Integer, nullable=False),
-    Index("ix_whistles_matter", "matter_id"),
-    Index(
-        "ix_whistles_next_step", "next_step_at",
-        sqlite_where=text("next_step_at IS NOT NULL"), postgresql_where=text("next_step_at IS NOT NULL"),
-    ),
-)  # fmt: skip
-
-#: One row per department called.
-whistle_seats = Table(
-    "whistle_seats",
-    metadata,
-    Column("whistle_id", Id, primary_key=True),
-    Column("department", Id, primary_key=True),
-    Column("lead", Boolean, nullable=False),
-    Column("part", String(10), nullable=False),
-    Column("reported_at", Instant),
-    Column("late", Boolean, nullable=False),
-    Index("ix_whistle_seats_department", "department", "whistle_id"),
-)
-
-#: Every answer, in order.
-whistle_answers = Table(
-    "whistle_answers",
-    metadata,
-    Column("position", Position, primary_key=True, autoincrement=True),
-    Column("whistle_id", Id, nullable=False),
-    Column("department", Id, nullable=False),
-    Column("answer", String(30), nullable=False),
-    Column("note", Text, nullable=False),
-    Column("late", Boolean, nullable=False),
-    Column("answered_by", Id, nullable=False),
-    Column("at", Instant, nullable=False),
-    Index("ix_whistle_answers_whistle", "whistle_id", "position"),
+    #: What was done lately is compared with the climbs it should have caused.
+    Index("ix_clock_steps_done", "done_at"),
 )
 
 #: Measures of resolutions that serve a matter (J4).

@@ -1,4 +1,4 @@
-"""All SQL of whistle calls."""
+"""All SQL of whistle calls. Disputes, extensions and scores: `whistle_records`."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from services.dispatch.domain.states import Part
 from services.dispatch.domain.whistle import Seat, Whistle
-from services.dispatch.tables import whistle_answers, whistle_seats, whistles
+from services.dispatch.whistle_tables import whistle_answers, whistle_seats, whistles
 from shared.kernel.errors import Stale
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(Whistle) if field.name != "seats")
+_SEAT_FIELDS = tuple(field.name for field in dataclasses.fields(Seat))
 
 
 def whistle(db: Connection, whistle_id: str) -> Whistle | None:
     """One call. Lock its matter first."""
     row = db.execute(select(whistles).where(whistles.c.id == whistle_id)).one_or_none()
-    return None if row is None else _whole(db, [row])[0]
+    return None if row is None else whole(db, [row])[0]
 
 
 def matter_of_whistle(db: Connection, whistle_id: str) -> str | None:
@@ -36,50 +37,45 @@ _RUNNING = _OF_MATTER.where(whistles.c.ended_at.is_(None))
 
 def of_matter(db: Connection, matter_id: str, *, running: bool = False) -> tuple[Whistle, ...]:
     """A matter's calls, oldest first."""
-    return _whole(db, db.execute(_RUNNING if running else _OF_MATTER, {"of_matter": matter_id}).all())
+    return whole(db, db.execute(_RUNNING if running else _OF_MATTER, {"of_matter": matter_id}).all())
 
 
 def whole(db: Connection, rows: Sequence[Row[Any]]) -> tuple[Whistle, ...]:
     """Rows of `whistles` as calls, with their seats; two statements at most."""
-    return _whole(db, rows)
-
-
-def _whole(db: Connection, rows: Sequence[Row[Any]]) -> tuple[Whistle, ...]:
     if not rows:
         return ()
-    ids = [row.id for row in rows]
+    calls = {row.id: row for row in rows}
     taken: dict[str, list[Seat]] = {}
     query = (
         select(whistle_seats)
-        .where(whistle_seats.c.whistle_id.in_(ids))
+        .where(whistle_seats.c.whistle_id.in_(list(calls)))
         .order_by(whistle_seats.c.lead.desc(), whistle_seats.c.department)
     )
     for row in db.execute(query):
-        taken.setdefault(row.whistle_id, []).append(
-            Seat(
-                department=row.department, lead=row.lead, part=Part(row.part), reported_at=row.reported_at,
-                late=row.late
-            )
-        )  # fmt: skip
+        taken.setdefault(row.whistle_id, []).append(_seat(row, calls[row.whistle_id]))
     return tuple(
         Whistle(**{name: row._mapping[name] for name in _FIELDS}, seats=tuple(taken.get(row.id, ())))  # noqa: SLF001 -- a row's mapping
         for row in rows
     )
 
 
+def _seat(row: Row[Any], call: Row[Any]) -> Seat:
+    values: dict[str, Any] = {name: row._mapping[name] for name in _SEAT_FIELDS}  # noqa: SLF001 -- a row's mapping
+    if values["report_in_by"] is None:
+        # Written by release 0.1: one deadline for all, and its passing was told for all at once.
+        values |= {"report_in_by": call.report_in_by, "absent_at": call.overdue_at}
+    values |= {"part": Part(row.part), "hop": row.hop or 0, "final": bool(row.final)}
+    return Seat(**values)
+
+
+def _columns(seat: Seat) -> dict[str, Any]:
+    return {name: getattr(seat, name) for name in _SEAT_FIELDS} | {"part": seat.part.value}
+
+
 def add(db: Connection, new: Whistle) -> None:
     """Store a new call with its seats."""
     db.execute(insert(whistles).values(**{name: getattr(new, name) for name in _FIELDS}))
-    db.execute(
-        insert(whistle_seats),
-        [
-            {
-                "whistle_id": new.id, "department": seat.department, "lead": seat.lead, "part": seat.part.value,
-                "reported_at": seat.reported_at, "late": seat.late,
-            }
-            for seat in new.seats
-        ],
-    )  # fmt: skip
+    db.execute(insert(whistle_seats), [{"whistle_id": new.id} | _columns(seat) for seat in new.seats])
 
 
 def save(db: Connection, old: Whistle, new: Whistle) -> None:
@@ -92,11 +88,8 @@ def save(db: Connection, old: Whistle, new: Whistle) -> None:
     before = {seat.department: seat for seat in old.seats}
     for seat in new.seats:
         if seat != before[seat.department]:
-            db.execute(
-                update(whistle_seats)
-                .where(whistle_seats.c.whistle_id == new.id, whistle_seats.c.department == seat.department)
-                .values(part=seat.part.value, reported_at=seat.reported_at, late=seat.late)
-            )
+            key = (whistle_seats.c.whistle_id == new.id, whistle_seats.c.department == seat.department)
+            db.execute(update(whistle_seats).where(*key).values(**_columns(seat)))
 
 
 def add_answer(db: Connection, **values: Any) -> None:
@@ -116,7 +109,7 @@ def answers_of(db: Connection, whistle_ids: Sequence[str]) -> Sequence[Row[Any]]
 
 
 def due(db: Connection, now: datetime, limit: int) -> Sequence[tuple[str, str]]:
-    """(call, matter) whose report-in deadline has passed, the oldest first."""
+    """(call, matter) with a deadline that has passed, the oldest first."""
     query = (
         select(whistles.c.id, whistles.c.matter_id)
         .where(whistles.c.next_step_at <= now)
@@ -127,7 +120,7 @@ def due(db: Connection, now: datetime, limit: int) -> Sequence[tuple[str, str]]:
 
 
 def next_due(db: Connection) -> datetime | None:
-    """When a report-in deadline next passes."""
+    """When a deadline of a call next passes."""
     found: datetime | None = db.execute(
         select(func.min(whistles.c.next_step_at)).where(whistles.c.next_step_at.is_not(None))
     ).scalar_one()

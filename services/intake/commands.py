@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from shared.contracts.intake import ASKER_KINDS, CHANNELS
-from shared.contracts.shapes import choice, flag, ident, instant, many, mapping, nested, record, text
+from shared.contracts.intake import ASKER_KINDS, CHANNELS, RESOURCE_KINDS
+from shared.contracts.shapes import choice, flag, ident, instant, many, mapping, nested, record, text, whole
 from shared.contracts.values import Place
 from shared.runtime.definition import command
 
-#: Rows in one import request.
-IMPORT_LIMIT = 200
+#: Rows in one import request, and parts of one split.
+IMPORT_LIMIT, PARTS_LIMIT = 200, 20
 
 
 @record
@@ -77,3 +77,45 @@ class RevealContact:
 
     demand: str = ident()
     reason: str = text(maximum=500)
+
+
+@record
+class Part:
+    """One part of a matter that is split."""
+
+    text: str = text(maximum=4_000, about="What this part is about; never who asked")
+    unit: str | None = ident(default=None, about="Where it lies; like the whole when left out")
+    category: str | None = ident(default=None)
+
+
+@command("intake.split-matter", needs="assign-matter")
+class SplitMatter:
+    """Split a matter into parts handled side by side 拆分联办; its askers stay with the whole."""
+
+    matter: str = ident()
+    parts: tuple[Part, ...] = many(Part, required=True, maximum=PARTS_LIMIT)
+    reason: str = text(maximum=1_000)
+
+
+@command("intake.list-resource", needs="list-resource")
+class ListResource:
+    """Put something that is offered on the resource list 资源上架 (J2, D7)."""
+
+    owner: str = text(maximum=200, about="Who offers it 提供单位")
+    kind: str = choice(*RESOURCE_KINDS)
+    title: str = text(maximum=200)
+    serves: tuple[str, ...] = many(ident(), maximum=50, about="Categories it helps with; none given: any")
+    units: tuple[str, ...] = many(ident(), maximum=200, about="Territory it is for; one's own unit when left out")
+    capacity: int = whole(minimum=1, maximum=1_000_000)
+    measure: str = text(maximum=40, default="次", about="What the capacity counts")
+    text: str = text(maximum=4_000)
+    available_from: datetime | None = instant(default=None)
+    available_until: datetime | None = instant(default=None)
+
+
+@command("intake.withdraw-resource", needs="list-resource")
+class WithdrawResource:
+    """Take a resource off the list 资源下架; what was matched stands."""
+
+    resource: str = ident()
+    reason: str = text(maximum=1_000)

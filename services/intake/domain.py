@@ -162,3 +162,27 @@ def check_open(standing: str, doing: str) -> None:
     if standing not in OPEN:
         message = f"The matter is {standing}; {doing} is no longer possible."
         raise Conflict(message, code="matter-not-open", remedy="Register a new demand; it may refer to the old number.")
+
+
+def check_splitting(standing: str, parent: str | None) -> None:
+    """Raise Conflict when a matter cannot be split: it has ended, is said to be done, or is itself a part."""
+    check_open(standing, "splitting it")
+    if standing == Standing.RESOLVED:
+        message = "The matter is said to be done; splitting is no longer possible."
+        raise Conflict(message, code="matter-not-open", where="matter", remedy="Send it back to work first.")
+    if parent is not None:
+        message = "The matter is itself a part of another one."
+        raise Conflict(message, code="already-a-part", where="matter", remedy="Split the whole once more instead.")
+
+
+def check_availability(since: datetime | None, until: datetime | None, now: datetime) -> None:
+    """Raise Invalid for a time in which nobody could have the resource."""
+    if until is not None and until <= now:
+        fault = "Has passed already."
+    elif until is not None and since is not None and until <= since:
+        fault = "Not after available_from."
+    else:
+        return
+    raise Invalid(
+        "Nobody could have it.", fields={"available_until": [fault]}, remedy="Give an instant that lies ahead."
+    )

@@ -6,6 +6,8 @@ looks at contact data, the ids of supplements. Numbers told to people hold the s
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlalchemy import Connection, Table, func, select
 
 from services.intake import commands, handlers, repository, tables
@@ -28,15 +30,8 @@ def retell(lost: Lost, at_hand: Surroundings) -> Retold:
     if registered:
         return _registered(registered, at_hand)
     first = lost.first
-    match first.name:
-        case "intake.demand-supplemented":
-            return Retold(run=lambda work: _supplement(first.payload(), work))
-        case "intake.demand-withdrawn":
-            return Retold(run=lambda work: _withdraw(first.payload(), work))
-        case "intake.matter-located":
-            return _located(first, at_hand.jurisdiction)
-        case _:
-            return Retold()
+    telling = _TELLINGS.get(first.name)
+    return Retold() if telling is None else telling(lost, at_hand.jurisdiction)
 
 
 def _registered(registered: list[Envelope], at_hand: Surroundings) -> Retold:
@@ -96,9 +91,19 @@ def settle(db: Connection) -> None:
         db.execute(select(func.setval(sequence, func.coalesce(highest, 1))))
 
 
+def _supplemented(lost: Lost, _pack: Jurisdiction) -> Retold:
+    event: intake.DemandSupplemented = lost.first.payload()
+    return Retold(run=lambda work: _supplement(event, work))
+
+
 def _supplement(event: intake.DemandSupplemented, work: UnitOfWork) -> None:
     code = _code(event.demand_id, work)
     handlers.supplement_demand(commands.SupplementDemand(tracking_code=code, text=event.text), work)
+
+
+def _withdrawn(lost: Lost, _pack: Jurisdiction) -> Retold:
+    event: intake.DemandWithdrawn = lost.first.payload()
+    return Retold(run=lambda work: _withdraw(event, work))
 
 
 def _withdraw(event: intake.DemandWithdrawn, work: UnitOfWork) -> None:
@@ -111,8 +116,61 @@ def _code(demand_id: str, work: UnitOfWork) -> str:
     return code
 
 
-def _located(envelope: Envelope, pack: Jurisdiction) -> Retold:
-    event: intake.MatterLocated = envelope.payload()
+def _located(lost: Lost, pack: Jurisdiction) -> Retold:
+    event: intake.MatterLocated = lost.first.payload()
     command = commands.LocateMatter(matter=event.matter_id, unit=event.unit)
     actor = Actor(id=event.located_by, roles=frozenset(), unit=pack.ladder(event.unit)[-1].id)
     return Retold(actor=actor, run=lambda work: handlers.locate_matter(command, work))
+
+
+def _top(person: str, pack: Jurisdiction) -> Actor:
+    """Somebody whose scope is everything."""
+    top = next(each.id for each in pack.units.values() if each.level == pack.levels[-1])
+    return Actor(id=person, roles=frozenset(), unit=top)
+
+
+def _split(lost: Lost, pack: Jurisdiction) -> Retold:
+    """The whole and its parts; their serials follow one another, as they did then."""
+    event: intake.MatterSplit = lost.first.payload()
+    opened: dict[str, intake.MatterOpened] = {
+        each.data["matter_id"]: each.payload() for each in lost.of("intake.matter-opened")
+    }
+    parts = [opened[part] for part in event.parts]
+    command = commands.SplitMatter(
+        matter=event.matter_id, reason=event.reason,
+        parts=tuple(commands.Part(text=part.text, unit=part.unit, category=part.category) for part in parts),
+    )  # fmt: skip
+
+    def run(work: UnitOfWork) -> None:
+        _next_serial(work.db, tables.matters, parts[0].number)
+        handlers.split_matter(command, work)
+
+    return Retold(ids=event.parts, actor=_top(event.split_by, pack), run=run)
+
+
+def _listed(lost: Lost, pack: Jurisdiction) -> Retold:
+    event: intake.ResourceListed = lost.first.payload()
+    command = commands.ListResource(
+        owner=event.owner, kind=event.kind, title=event.title, text=event.text, serves=event.serves, units=event.units,
+        capacity=event.capacity, measure=event.measure, available_from=event.available_from,
+        available_until=event.available_until,
+    )  # fmt: skip
+    actor = _top(event.listed_by, pack)
+    return Retold(ids=[event.resource_id], actor=actor, run=lambda work: handlers.list_resource(command, work))
+
+
+def _unlisted(lost: Lost, pack: Jurisdiction) -> Retold:
+    event: intake.ResourceWithdrawn = lost.first.payload()
+    command = commands.WithdrawResource(resource=event.resource_id, reason=event.reason)
+    return Retold(actor=_top(event.withdrawn_by, pack), run=lambda work: handlers.withdraw_resource(command, work))
+
+
+#: First event of a transaction -> how it is done again.
+_TELLINGS: dict[str, Callable[[Lost, Jurisdiction], Retold]] = {
+    "intake.demand-supplemented": _supplemented,
+    "intake.demand-withdrawn": _withdrawn,
+    "intake.matter-located": _located,
+    "intake.matter-split": _split,
+    "intake.resource-listed": _listed,
+    "intake.resource-withdrawn": _unlisted,
+}

@@ -96,9 +96,25 @@ def matter(db: Connection, matter_id: str, *, lock: bool = False) -> Row[Any]:
     query = select(matters).where(matters.c.matter_id == matter_id)
     row = db.execute(query.with_for_update() if lock else query).one_or_none()
     if row is None:
-        message = f"There is no matter {matter_id}."
-        raise NotFound(message, code="unknown-matter", where="matter", remedy="Check the id.")
+        raise unknown_matter(matter_id)
     return row
+
+
+def unknown_matter(matter_id: str) -> NotFound:
+    """The refusal for a matter that does not exist or may not be seen."""
+    message = f"There is no matter {matter_id}."
+    return NotFound(message, code="unknown-matter", where="matter", remedy="Check the id.")
+
+
+def first_demand(db: Connection, matter_id: str) -> Row[Any]:
+    """The demand that a matter was opened for."""
+    query = select(demands).where(demands.c.matter_id == matter_id).order_by(demands.c.serial).limit(1)
+    return db.execute(query).one()
+
+
+def raise_version(db: Connection, matter_id: str) -> None:
+    """The matter is another than it was read."""
+    db.execute(update(matters).where(matters.c.matter_id == matter_id).values(version=matters.c.version + 1))
 
 
 def locate(db: Connection, matter_id: str, unit: str) -> None:

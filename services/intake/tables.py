@@ -27,6 +27,8 @@ matters = Table(
     Column("handled_by", Id),
     Column("response_class", Id),
     Column("version", Integer, nullable=False),
+    #: The matter that it is a part of.
+    Column("parent", Id),
     Index("ix_matters_sameness", "text_fingerprint", "place_key"),
     Index("ix_matters_unlocated", "serial", sqlite_where=text("unit IS NULL"), postgresql_where=text("unit IS NULL")),
 )
@@ -87,4 +89,34 @@ contact_access = Table(
     Column("actor", Id, nullable=False),
     Column("reason", Text, nullable=False),
     Column("at", Instant, nullable=False),
+)
+
+#: What is offered to help with matters 资源清单.
+resources = Table(
+    "resources",
+    metadata,
+    Column("resource_id", Id, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("serves", Document, nullable=False),
+    Column("units", Document, nullable=False),
+    Column("capacity", Integer, nullable=False),
+    Column("measure", Text, nullable=False),
+    Column("available_from", Instant),
+    Column("available_until", Instant),
+    Column("listed_at", Instant, nullable=False),
+    Column("listed_by", Id, nullable=False),
+    Column("withdrawn_at", Instant),
+    Column("version", Integer, nullable=False),
+)
+
+#: Units that see a resource: those it is for, and all above them.
+resource_scopes = Table(
+    "resource_scopes",
+    metadata,
+    Column("unit", Id, primary_key=True),
+    Column("resource_id", Id, primary_key=True),
+    Index("ix_resource_scopes_resource", "resource_id"),
 )

@@ -14,6 +14,7 @@ SUBSCRIPTIONS: dict[str, EventHandler] = {
     "dispatch.matter-classified": handlers.on_matter_classified,
     "dispatch.clock-started": handlers.on_clock_set,
     "dispatch.clock-moved": handlers.on_clock_set,
+    "dispatch.clock-recounted": handlers.on_clock_set,
     "dispatch.matter-assigned": handlers.on_matter_handed_over,
     "dispatch.matter-returned": handlers.on_matter_handed_over,
     "dispatch.matter-escalated": handlers.on_matter_handed_over,

@@ -38,3 +38,23 @@ class PublishReport:
     period_from: datetime = instant(about="First instant counted")
     period_to: datetime = instant(about="First instant no longer counted; not in the future")
     unit: str | None = ident(default=None, about="Only what lies in this unit; null: the whole jurisdiction")
+
+
+@command("oversight.order-rectification", needs="order-rectification")
+class OrderRectification:
+    """Order a unit to put something right by a deadline 限期整改 (C3)."""
+
+    unit: str = ident(about="A grid, community or street")
+    request: str = text(maximum=4_000, about="What is to be put right; never who asked")
+    deadline: datetime = instant()
+    matter: str | None = ident(default=None, about="The matter it is about")
+    inspection: str | None = ident(default=None, about="The inspection that found it")
+    legal_basis: str | None = text(default=None, maximum=1_000)
+
+
+@command("oversight.withdraw-rectification", needs="order-rectification")
+class WithdrawRectification:
+    """Take an order back 撤销整改: it was a mistake, or is needed no more."""
+
+    order: str = ident()
+    reason: str = text(maximum=1_000)

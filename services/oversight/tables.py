@@ -211,6 +211,31 @@ inspections = Table(
     Index("ix_inspections_matter", "matter_id"),
 )
 
+#: Rectification orders, and how far dispatch says they are 限期整改 (C3).
+orders = Table(
+    "orders",
+    metadata,
+    Column("order_id", Id, primary_key=True),
+    #: The matter it is about; the order itself when it is about none: what its events are about.
+    Column("subject", Id, nullable=False),
+    Column("matter_id", Id),
+    Column("inspection_id", Id),
+    Column("unit", Id),
+    Column("request", Text),
+    Column("deadline", Instant),
+    Column("ordered_by", Id),
+    Column("ordered_at", Instant),
+    Column("withdrawn_at", Instant),
+    #: Who has it now, and how often it rose.
+    Column("held_by", Id),
+    Column("overdue_times", Integer),
+    Column("reported_at", Instant),
+    Column("closed_at", Instant),
+    Column("on_time", Boolean),
+    Index("ix_orders_subject", "subject"),
+    Index("ix_orders_ordered_at", "ordered_at", "order_id"),
+)
+
 #: Published reports, exactly as published: the digest in the trace is over these bytes.
 reports = Table(
     "reports",
@@ -228,5 +253,5 @@ reports = Table(
 
 #: What `rebuild` empties and fills again, parents in no order: nothing refers to anything by foreign key.
 PROJECTED = (
-    matters, attempts, milestones, demands, clocks, whistles, resolutions, evaluations, inspections,
+    matters, attempts, milestones, demands, clocks, whistles, resolutions, evaluations, inspections, orders,
 )  # fmt: skip

@@ -5,10 +5,20 @@ A matter is classified, assigned, handled, escalated, whistled for, resolved and
 The matter's life is one stream; clocks and whistle calls have streams of their own.
 """
 
+# ruff: noqa: PLC0414 -- the events of calls are events of dispatch too, and stand in a module of their own for length
 from __future__ import annotations
 
 from datetime import datetime
 
+from shared.contracts.calls import ANSWERS as ANSWERS
+from shared.contracts.calls import WhistleAnswered as WhistleAnswered
+from shared.contracts.calls import WhistleBlown as WhistleBlown
+from shared.contracts.calls import WhistleContestDecided as WhistleContestDecided
+from shared.contracts.calls import WhistleContested as WhistleContested
+from shared.contracts.calls import WhistleEnded as WhistleEnded
+from shared.contracts.calls import WhistleExtensionDecided as WhistleExtensionDecided
+from shared.contracts.calls import WhistleOverdue as WhistleOverdue
+from shared.contracts.calls import WhistleScored as WhistleScored
 from shared.contracts.registry import event
 from shared.contracts.shapes import choice, flag, ident, instant, many, mapping, number, text, whole
 from shared.contracts.values import Evidence
@@ -16,7 +26,6 @@ from shared.contracts.values import Evidence
 CLOCK_KINDS = (
     "accept", "first-contact", "resolve", "feedback", "report-in", "hazard-survey", "hazard-plan", "hazard-on-site",
 )  # fmt: skip
-ANSWERS = ("accepted", "declined", "progressed", "completed", "extension-requested")
 
 
 @event("dispatch.matter-classified", stream="matter", key="matter_id")
@@ -87,8 +96,47 @@ class MatterEscalated:
     cause: str = choice("reason", "breach", "rule")
     reason: str = text(maximum=1_000, about="Reason code, breached clock kind or rule id")
     note: str | None = text(default=None, maximum=4_000)
-    skipped: tuple[str, ...] = many(ident(), about="Units skipped for want of anyone responsible")
+    skipped: tuple[str, ...] = many(ident(), about="Units passed over on the way up")
+    skipped_because: tuple[str, ...] = many(ident(), about="Why each of them was, in the same order")
     escalated_by: str = ident()
+
+
+@event("dispatch.escalation-skipped", stream="matter", key="matter_id", since="0.2.0")
+class EscalationSkipped:
+    """The matter should have gone up by itself and stays where it is, with the reason 应升未升."""
+
+    matter_id: str = ident()
+    unit: str = ident()
+    level: str = ident()
+    cause: str = choice("breach", "rule")
+    reason: str = text(maximum=1_000, about="Breached clock kind or rule id")
+    because: str = ident(about="Why not: no-level-above, hop-limit, state-…, or the code of the refusal")
+
+
+@event("dispatch.matter-handed-back", stream="matter", key="matter_id", since="0.2.0")
+class MatterHandedBack:
+    """A level above answered and gave the matter back down 答复下转 (C1); an assignment follows."""
+
+    matter_id: str = ident()
+    from_unit: str = ident()
+    from_level: str = ident()
+    to_unit: str = ident()
+    to_level: str = ident()
+    answer: str = text(maximum=4_000, about="What was decided, and what is to be done below")
+    handed_back_by: str = ident()
+
+
+@event("dispatch.cost-estimated", stream="matter", key="matter_id", since="0.2.0")
+class CostEstimated:
+    """What handling will cost 费用估算; above the level's authority the matter goes up by rule."""
+
+    matter_id: str = ident()
+    unit: str = ident()
+    level: str = ident()
+    amount_yuan: int = whole(minimum=0)
+    limit_yuan: int | None = whole(default=None, minimum=0, about="What the level may spend by itself; none: no limit")
+    note: str | None = text(default=None, maximum=4_000)
+    estimated_by: str = ident()
 
 
 @event("dispatch.matter-suspended", stream="matter", key="matter_id")
@@ -267,53 +315,3 @@ class ClockStopped:
     due_at: datetime = instant()
     outcome: str = choice("met", "breached", "cancelled")
     budget_used: float | None = number(default=None, minimum=0, about="Share of the time promised that was used")
-
-
-@event("dispatch.whistle-blown", stream="whistle", key="whistle_id")
-class WhistleBlown:
-    """A street or community summons departments 吹哨 (D5, A3; Beijing regulation art. 16)."""
-
-    whistle_id: str = ident()
-    matter_id: str = ident()
-    whistler: str = ident(about="Unit that whistled")
-    departments: tuple[str, ...] = many(ident(), required=True)
-    lead: str = ident(about="Lead department 主办; the others are co-handlers 协办")
-    request: str = text(maximum=4_000)
-    legal_basis: str | None = text(default=None, maximum=1_000)
-    report_in_by: datetime = instant()
-    blown_by: str = ident()
-
-
-@event("dispatch.whistle-answered", stream="whistle", key="whistle_id")
-class WhistleAnswered:
-    """A department reported in 报到, declined with a ground, progressed, completed or asked for more time."""
-
-    whistle_id: str = ident()
-    matter_id: str = ident()
-    department: str = ident()
-    answer: str = choice(*ANSWERS)
-    note: str = text(maximum=4_000)
-    late: bool = flag(about="The first answer came after the report-in deadline")
-    answered_by: str = ident()
-    report_in_seconds: float | None = number(
-        default=None, minimum=0, about="From the whistle to the first answer; that one only"
-    )
-
-
-@event("dispatch.whistle-overdue", stream="whistle", key="whistle_id")
-class WhistleOverdue:
-    """Departments that did not report in by the deadline 未按时报到."""
-
-    whistle_id: str = ident()
-    matter_id: str = ident()
-    departments: tuple[str, ...] = many(ident(), required=True)
-    report_in_by: datetime = instant()
-
-
-@event("dispatch.whistle-ended", stream="whistle", key="whistle_id")
-class WhistleEnded:
-    """Every department completed, or the call was settled above 哨单办结."""
-
-    whistle_id: str = ident()
-    matter_id: str = ident()
-    outcome: str = choice("completed", "declined", "withdrawn")

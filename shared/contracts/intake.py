@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from shared.contracts.registry import event
-from shared.contracts.shapes import choice, flag, ident, instant, nested, text, whole
+from shared.contracts.shapes import choice, flag, ident, instant, many, nested, text, whole
 from shared.contracts.values import Place
 
 ASKER_KINDS = ("resident", "enterprise", "grid-worker", "system")
 CHANNELS = ("web", "api", "hotline", "wechat", "patrol", "meeting", "micro-wish", "csv", "open311", "system")
+#: What a resource is: a room, people's time, a skill, goods, money, a service, places to be filled.
+RESOURCE_KINDS = ("venue", "people", "skill", "goods", "money", "service", "places")
 
 
 @event("intake.demand-registered", stream="demand", key="demand_id", classification="personal")
@@ -69,6 +71,7 @@ class MatterOpened:
     category: str | None = ident(default=None)
     place: Place = nested(Place)
     occurred_at: datetime | None = instant(default=None)
+    parent: str | None = ident(default=None, about="The matter that it is a part of 主事项")
 
 
 @event("intake.demand-joined-matter", stream="matter", key="matter_id")
@@ -89,3 +92,40 @@ class MatterLocated:
     matter_id: str = ident()
     unit: str = ident()
     located_by: str = ident()
+
+
+@event("intake.matter-split", stream="matter", key="matter_id", since="0.2.0")
+class MatterSplit:
+    """A desk split a matter into parts handled side by side 拆分; its askers stay with the whole."""
+
+    matter_id: str = ident()
+    parts: tuple[str, ...] = many(ident(), required=True, about="Matters opened for the parts")
+    reason: str = text(maximum=1_000)
+    split_by: str = ident()
+
+
+@event("intake.resource-listed", stream="resource", key="resource_id", since="0.2.0")
+class ResourceListed:
+    """Somebody offers something 资源清单 (J2, D7)."""
+
+    resource_id: str = ident()
+    owner: str = text(maximum=200, about="Who offers it 提供单位")
+    kind: str = choice(*RESOURCE_KINDS)
+    title: str = text(maximum=200)
+    measure: str = text(maximum=40, about="What the capacity counts, such as 人次")
+    text: str = text(maximum=4_000)
+    serves: tuple[str, ...] = many(ident(), about="Categories it helps with; none given: any")
+    units: tuple[str, ...] = many(ident(), required=True, about="Territory it is for")
+    capacity: int = whole(minimum=1)
+    available_from: datetime | None = instant(default=None)
+    available_until: datetime | None = instant(default=None)
+    listed_by: str = ident()
+
+
+@event("intake.resource-withdrawn", stream="resource", key="resource_id", since="0.2.0")
+class ResourceWithdrawn:
+    """No longer offered 资源下架; what was matched stands."""
+
+    resource_id: str = ident()
+    reason: str = text(maximum=1_000)
+    withdrawn_by: str = ident()

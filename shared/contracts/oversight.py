@@ -54,3 +54,27 @@ class InspectionRecorded:
     finding: str = text(maximum=4_000)
     passed: bool = flag(about="What was found is as it should be")
     inspected_by: str = ident()
+
+
+@event("oversight.rectification-ordered", stream="order", key="order_id", since="0.2.0")
+class RectificationOrdered:
+    """From above, to a unit, to put something right by a deadline 限期整改 (C3)."""
+
+    order_id: str = ident()
+    matter_id: str | None = ident(default=None, about="The matter it is about; null: none")
+    inspection_id: str | None = ident(default=None, about="The inspection that found it")
+    unit: str = ident()
+    request: str = text(maximum=4_000, about="What is to be put right; never who asked")
+    legal_basis: str | None = text(default=None, maximum=1_000)
+    deadline: datetime = instant()
+    ordered_by: str = ident()
+
+
+@event("oversight.rectification-withdrawn", stream="order", key="order_id", since="0.2.0")
+class RectificationWithdrawn:
+    """The order was a mistake or is needed no more 撤销整改."""
+
+    order_id: str = ident()
+    matter_id: str | None = ident(default=None)
+    reason: str = text(maximum=1_000)
+    withdrawn_by: str = ident()

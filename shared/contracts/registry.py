@@ -87,7 +87,15 @@ def event(
 
 
 def _load_all() -> None:
-    from shared.contracts import deliberation, dispatch, intake, notify, oversight  # noqa: F401, PLC0415 -- they register
+    from shared.contracts import (  # noqa: PLC0415 -- they register
+        claims,  # noqa: F401
+        deliberation,  # noqa: F401
+        dispatch,  # noqa: F401
+        intake,  # noqa: F401
+        notify,  # noqa: F401
+        oversight,  # noqa: F401
+        timing,  # noqa: F401
+    )
 
 
 def by_type(type_: str) -> EventType:

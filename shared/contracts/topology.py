@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.contracts import registry
+from shared.contracts import registry, whistles
 
 SERVICES = ("intake", "deliberation", "dispatch", "oversight", "notify")
 
@@ -16,11 +16,17 @@ SERVICES = ("intake", "deliberation", "dispatch", "oversight", "notify")
 DEAD_EXCHANGE = "gridwhistle.dead"
 DEAD_QUEUE = "gridwhistle.dead"
 
+#: Who whistles for departments, and its queue for their answers: bound to every department's own exchange.
+WHISTLER = "dispatch"
+ANSWERS_QUEUE = f"gridwhistle.{WHISTLER}.from.departments"
+
 #: consumer -> source -> stream kinds; "*" is every kind.
 LISTENS: dict[str, dict[str, tuple[str, ...]]] = {
     "intake": {"dispatch": ("matter",)},
     "deliberation": {"intake": ("matter",), "dispatch": ("matter",)},
-    "dispatch": {"intake": ("demand", "matter"), "deliberation": ("topic",), "oversight": ("evaluation",)},
+    "dispatch": {
+        "intake": ("demand", "matter", "resource"), "deliberation": ("topic",), "oversight": ("evaluation", "order"),
+    },
     "oversight": dict.fromkeys(SERVICES, ("*",)),
     "notify": {"intake": ("demand", "matter"), "dispatch": ("matter", "clock"), "oversight": ("evaluation",)},
 }
@@ -62,6 +68,13 @@ def exchange_of(service: str) -> str:
     return f"gridwhistle.{service}"
 
 
+def way_of(service: str, type_: str, stream: str) -> tuple[str, str]:
+    """(exchange, routing key) of what a service's outbox holds; raises registry.UnknownType."""
+    if whistles.is_told(type_):
+        return whistles.EXCHANGE, whistles.key_in(stream)
+    return exchange_of(service), registry.by_type(type_).routing_key
+
+
 def subscriptions() -> tuple[Subscription, ...]:
     """Every queue of the suite, by consumer and source."""
     return tuple(
@@ -77,6 +90,8 @@ def subscriptions_of(consumer: str) -> tuple[Subscription, ...]:
 
 
 def hearers(type_: str) -> tuple[Subscription, ...]:
-    """Who hears an event type; raises registry.UnknownType."""
+    """Which services hear a type; none what departments are told. Raises registry.UnknownType."""
+    if whistles.is_told(type_):
+        return ()
     row = registry.by_type(type_)
     return tuple(sub for sub in subscriptions() if sub.source == row.owner and sub.hears(row.stream))

@@ -57,6 +57,7 @@ def check_links(draft: Draft) -> list[Problem]:
         *_category_links(draft),
         *_rule_links(draft),
         *_section_links(draft),
+        *_calendar_links(draft),
         *_catch_all(draft),
     ]
 
@@ -180,6 +181,22 @@ def _section_links(draft: Draft) -> Iterator[Problem]:
         yield from _known(level, levels, "policy.yaml", f"whistle.may_blow[{index}]", "level")
     for level in getattr(escalation, "authority_limits", ()):
         yield from _known(level, levels, "policy.yaml", f"escalation.authority_limits.{level}", "level")
+    for named in getattr(whistle, "report_in_by_class", ()):
+        yield from _known(named, _ids(draft.classes), "policy.yaml", f"whistle.report_in_by_class.{named}", "class")
+    for place, rule in enumerate(getattr(escalation, "rules", ())):
+        at = f"escalation.rules[{place}]"
+        yield from _known(rule.to_level, levels, "policy.yaml", f"{at}.to_level", "level")
+        for index, named in enumerate(rule.classes):
+            yield from _known(named, _ids(draft.classes), "policy.yaml", f"{at}.classes[{index}]", "class")
+
+
+def _calendar_links(draft: Draft) -> Iterator[Problem]:
+    if draft.calendar is None or "" in draft.calendar:
+        return
+    for item in draft.classes or ():
+        if item.value is not None:
+            path = f"{item.place}.calendar"
+            yield from _known(item.value.calendar, draft.calendar["others"], "policy.yaml", path, "calendar")
 
 
 def _catch_all(draft: Draft) -> Iterator[Problem]:

@@ -20,7 +20,7 @@ from shared.jurisdiction.links import Draft, Item, check_links
 from shared.jurisdiction.pack import Jurisdiction
 from shared.jurisdiction.policy import Policy
 from shared.jurisdiction.reading import parse, read
-from shared.kernel.worktime import InvalidCalendar, WorkingCalendar, national_days
+from shared.kernel.worktime import CalendarPlan, InvalidCalendar, national_days
 
 _T = TypeVar("_T")
 
@@ -99,11 +99,11 @@ def load(path: str | Path) -> Jurisdiction:
             problems.append(problem)
     draft = _draft(values, problems)
     problems += check_links(draft)
-    calendar = _calendar(draft, problems)
-    if problems or calendar is None:
+    plans = _plans(draft, problems)
+    if problems or not plans:
         order = {file: index for index, file in enumerate(FILES)}
         raise InvalidPack(folder.name, sorted(problems, key=lambda problem: order[problem.file]))
-    return _assemble(draft, calendar, _digest(contents))
+    return _assemble(draft, plans, _digest(contents))
 
 
 def _draft(values: Mapping[str, Any], problems: list[Problem]) -> Draft:
@@ -170,8 +170,8 @@ def _problems(messages: Any, file: str, at: str, kind: Schema) -> list[Problem]:
     if isinstance(messages, Mapping):
         found: list[Problem] = []
         for key, below in messages.items():
-            # "_schema", "key" and "value" are marshmallow's own levels, not places in the file.
-            own = key == "_schema" or (key in {"key", "value"} and isinstance(below, list))
+            # "_schema", "key" and "value" are marshmallow's own levels, no fields and no places in the file.
+            own = key in {"_schema", "value"} or (key == "key" and isinstance(below, list))
             step = "" if own else f"[{key}]" if isinstance(key, int) else f".{key}" if at else str(key)
             found += _problems(below, file, at + step, kind)
         return found
@@ -196,38 +196,44 @@ def _problem(message: object, file: str, at: str, kind: Schema) -> Problem:
     return Problem("wrong-type", file, at, text.rstrip("."), remedy)
 
 
-def _calendar(draft: Draft, problems: list[Problem]) -> WorkingCalendar | None:
-    """Return the pack's working calendar: the national table with the town's own days."""
+def _plans(draft: Draft, problems: list[Problem]) -> dict[str, CalendarPlan]:
+    """Return how the pack's calendars are built, its own under ""; none when one of them cannot be meant."""
     if draft.calendar is None or draft.jurisdiction is None or "" in draft.calendar or "" in draft.jurisdiction:
-        return None
-    national = national_days(draft.calendar["national"])
-    off, makeup = set(draft.calendar["extra_days_off"]), set(draft.calendar["extra_makeup_days"])
+        return {}
+    top, own = draft.jurisdiction, draft.calendar
+    plans = {"": _plan(own, top["name"], top["timezone"], top, "", problems)}
+    for name, other in own["others"].items():
+        zone = other["timezone"] or top["timezone"]
+        plans[name] = _plan(other, f"{top['name']}.{name}", zone, top, f"others.{name}.", problems)
+    return {name: plan for name, plan in plans.items() if plan is not None} if all(plans.values()) else {}
+
+
+def _plan(
+    said: Mapping[str, Any], name: str, timezone: str, top: Mapping[str, Any], at: str, problems: list[Problem]
+) -> CalendarPlan | None:
+    off, makeup = frozenset(said["extra_days_off"]), frozenset(said["extra_makeup_days"])
     if both := sorted(off & makeup):
         what = f"{both[0]} is also an extra day off"
-        problems.append(
-            Problem("contradicting-days", "calendar.yaml", "extra_makeup_days", what, "keep one of the two")
-        )
+        path = f"{at}extra_makeup_days"
+        problems.append(Problem("contradicting-days", "calendar.yaml", path, what, "keep one of the two"))
         return None
+    plan = CalendarPlan(
+        name=name, timezone=timezone, week=said["week"], national=national_days(said["national"]), days_off=off,
+        makeup_days=makeup, version=f"{name}.{top['version']}", shifts=said["shifts"],
+    )  # fmt: skip
     try:
-        return WorkingCalendar.build(
-            name=draft.jurisdiction["name"],
-            timezone=draft.jurisdiction["timezone"],
-            week=draft.calendar["week"],
-            # What a town decides for itself overrides the national table.
-            days_off=(national.days_off - makeup) | off,
-            makeup_days=(national.makeup_days - off) | makeup,
-            covered_from=national.covered_from,
-            covered_until=national.covered_until,
-            version=f"{national.version}+{draft.jurisdiction['name']}.{draft.jurisdiction['version']}",
-        )
+        plan.calendar()
     except InvalidCalendar as error:
-        file, path = ("jurisdiction.yaml", "timezone") if error.where == "timezone" else ("calendar.yaml", error.where)
+        own_zone = error.where == "timezone" and timezone == top["timezone"]
+        file, path = ("jurisdiction.yaml", "timezone") if own_zone else ("calendar.yaml", f"{at}{error.where}")
         problems.append(Problem(error.code, file, path, error.what, error.remedy))
         return None
+    return plan
 
 
-def _assemble(draft: Draft, calendar: WorkingCalendar, digest: str) -> Jurisdiction:
+def _assemble(draft: Draft, plans: Mapping[str, CalendarPlan], digest: str) -> Jurisdiction:
     top, policy = draft.jurisdiction or {}, draft.policy or {}
+    calendars = {name: plan.calendar() for name, plan in plans.items()}
     return Jurisdiction(
         name=top["name"],
         title=top["title"],
@@ -237,7 +243,9 @@ def _assemble(draft: Draft, calendar: WorkingCalendar, digest: str) -> Jurisdict
         units=_by_id(draft.units),
         staff=_by_id(draft.staff),
         categories=_by_id(draft.categories),
-        calendar=calendar,
+        calendar=calendars[""],
+        calendars=MappingProxyType(calendars),
+        plans=MappingProxyType(dict(plans)),
         policy=Policy(
             classes=_by_id(draft.classes),
             classification=_values(draft.classification),

@@ -7,12 +7,12 @@ read a file or the time.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import chain
 from types import MappingProxyType
 
-from shared.jurisdiction.policy import Policy, When
+from shared.jurisdiction.policy import Policy, ResponseClass, When
 from shared.jurisdiction.territory import (
     DEPARTMENT,
     GROUP,
@@ -27,7 +27,7 @@ from shared.jurisdiction.territory import (
     UnknownUnit,
 )
 from shared.kernel.text import fold
-from shared.kernel.worktime import WorkingCalendar
+from shared.kernel.worktime import CalendarPlan, WorkingCalendar
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,10 @@ class Jurisdiction:
     templates: tuple[Template, ...]
     #: sha256 (hex) of the pack's files: the policy version.
     digest: str
+    #: All its calendars by name, the town's own under "".
+    calendars: Mapping[str, WorkingCalendar] = field(default_factory=dict)
+    #: How they are built, so that they can be built again with a year published since.
+    plans: Mapping[str, CalendarPlan] = field(default_factory=dict)
 
     # --- territory
 
@@ -157,6 +161,12 @@ class Jurisdiction:
         longest = max((length for length, _ in found), default=0)
         units = {unit for length, unit in found if length == longest}
         return self.units[units.pop()] if len(units) == 1 else None
+
+    # --- time
+
+    def calendar_of(self, rule: ResponseClass) -> WorkingCalendar:
+        """Return the calendar that a response class is counted on."""
+        return self.calendars.get(rule.calendar or "", self.calendar)
 
     # --- people
 

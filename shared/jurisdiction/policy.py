@@ -14,6 +14,24 @@ from shared.kernel.worktime import Target
 
 
 @dataclass(frozen=True, slots=True)
+class Extension:
+    """How much more time the level above may grant 延期."""
+
+    #: How often in one attempt.
+    times: int
+    #: Working days that one of them may add.
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Suspension:
+    """How often and how long a matter may rest 挂账; None: as the level above decides."""
+
+    times: int | None = None
+    longest: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ResponseClass:
     """How fast a kind of matter must be handled (J5 四类事件, N6 hazards)."""
 
@@ -27,6 +45,10 @@ class ResponseClass:
     warn_shares: tuple[float, ...]
     #: Share of the budget beyond which a clock is grossly overdue.
     grossly_overdue_share: float
+    #: None: more time is never granted.
+    extension: Extension | None = None
+    #: One of calendar.yaml's other calendars; None: the town's own.
+    calendar: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +91,21 @@ class RoutingRule:
 
 
 @dataclass(frozen=True, slots=True)
+class LadderRule:
+    """A clock that has used up a share of its time lifts the matter to a level at once (N6: danger skips levels)."""
+
+    id: str
+    #: Response classes it holds for; none: all.
+    classes: tuple[str, ...]
+    #: Clock kinds it looks at.
+    clocks: tuple[str, ...]
+    #: Share of the budget: one of the class's warnings, 1.0 (the breach) or its gross share.
+    share: float
+    #: The level that has the matter from then on, unless it stands as high already.
+    to_level: str
+
+
+@dataclass(frozen=True, slots=True)
 class Escalation:
     """When a matter climbs (C1)."""
 
@@ -80,6 +117,8 @@ class Escalation:
     after_returns: int = 2
     #: Level -> the most it may spend on its own (yuan).
     authority_limits: Mapping[str, int] = field(default_factory=dict)
+    #: Beside the breaches: clocks that lift a matter to a level named.
+    rules: tuple[LadderRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +130,12 @@ class Whistle:
     may_blow: tuple[str, ...]
     #: How many levels may pass a contested call on before the decision is final.
     hop_limit: int = 3
+    #: Response class -> how soon they report in, where that is another than `report_in`: danger does not wait.
+    report_in_by_class: Mapping[str, Target] = field(default_factory=dict)
+    #: How soon departments are to be done when the call does not say; None: no deadline.
+    complete: Target | None = None
+    #: How often the whistler may grant one department more time.
+    extensions: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +202,7 @@ class Policy:
     evaluation: Evaluation
     deliberation: Deliberation
     publication: Publication
+    suspension: Suspension = Suspension()
 
     def response_class(self, class_id: str) -> ResponseClass:
         """Return a response class. Raises UnknownClass."""

@@ -36,6 +36,15 @@ def promise_findings(jurisdiction: Jurisdiction) -> Iterator[Finding]:
         yield from _kinds(one)
         yield from _order(jurisdiction, one)
         yield from _report_in(jurisdiction, one)
+        if one.extension is not None and any(kind.startswith("hazard-") for kind in one.clocks):
+            yield Finding(
+                "hazard-extendable",
+                Severity.ERROR,
+                "policy.yaml",
+                f"classes.{one.id}.extension",
+                "a class with hazard clocks may be given more time, and danger does not wait",
+                "remove extension",
+            )
         if one.pausable and any(kind.startswith("hazard-") for kind in one.clocks):
             yield Finding(
                 "hazard-pausable",
@@ -46,6 +55,7 @@ def promise_findings(jurisdiction: Jurisdiction) -> Iterator[Finding]:
                 "set pausable: false",
             )
     yield from _breaches(jurisdiction)
+    yield from _ladder_rules(jurisdiction)
 
 
 def _kinds(one: ResponseClass) -> Iterator[Finding]:
@@ -76,6 +86,19 @@ def _breaches(jurisdiction: Jurisdiction) -> Iterator[Finding]:
             yield Finding("clock-kind-unknown", Severity.ERROR, "policy.yaml", path, what, remedy)
 
 
+def _ladder_rules(jurisdiction: Jurisdiction) -> Iterator[Finding]:
+    classes = jurisdiction.policy.classes
+    for rule in jurisdiction.policy.escalation.rules:
+        named = [classes[one] for one in rule.classes if one in classes] or list(classes.values())
+        watched = [one for one in named if set(rule.clocks) & set(one.clocks)]
+        if any(rule.share in (*one.warn_shares, 1.0, one.grossly_overdue_share) for one in watched):
+            continue
+        what = f"no clock it looks at has a step at {rule.share:g} of its time, so it never fires"
+        path = f"escalation.rules.{rule.id}"
+        remedy = "name clocks that its classes have, and one of their warn_shares, 1.0 or the gross share"
+        yield Finding("ladder-rule-never-fires", Severity.ERROR, "policy.yaml", path, what, remedy)
+
+
 def _report_in(jurisdiction: Jurisdiction, one: ResponseClass) -> Iterator[Finding]:
     own, general = one.clocks.get("report-in"), jurisdiction.policy.whistle.report_in
     if own is not None and own != general:
@@ -89,7 +112,7 @@ def _order(jurisdiction: Jurisdiction, one: ResponseClass) -> Iterator[Finding]:
     for first, second in _ORDER:
         if first not in one.clocks or second not in one.clocks:
             continue
-        start = _contradiction(jurisdiction, one.clocks[first], one.clocks[second])
+        start = _contradiction(jurisdiction, one, one.clocks[first], one.clocks[second])
         if start is not None:
             yield Finding(
                 "sla-sources-disagree",
@@ -102,10 +125,10 @@ def _order(jurisdiction: Jurisdiction, one: ResponseClass) -> Iterator[Finding]:
             )
 
 
-def _contradiction(jurisdiction: Jurisdiction, first: Target, second: Target) -> datetime | None:
+def _contradiction(jurisdiction: Jurisdiction, one: ResponseClass, first: Target, second: Target) -> datetime | None:
     """Return a local start from which `first` falls due after `second`; None when none was found."""
-    calendar = jurisdiction.calendar
-    zone = ZoneInfo(jurisdiction.timezone)
+    calendar = jurisdiction.calendar_of(one)
+    zone = ZoneInfo(calendar.timezone)
     # Ordinary weeks: the tail of the covered range, away from the new year's holidays.
     begin = calendar.covered_until.replace(month=3, day=1)
     for offset in range(_DAYS):

@@ -34,10 +34,13 @@ from shared.jurisdiction.policy import (
     Deliberation,
     Escalation,
     Evaluation,
+    Extension,
+    LadderRule,
     Publication,
     Reopen,
     ResponseClass,
     RoutingRule,
+    Suspension,
     When,
     Whistle,
 )
@@ -102,13 +105,27 @@ class CategorySchema(Schema):
         return Category(**data)
 
 
-class CalendarSchema(Schema):
-    """calendar.yaml; the hours themselves are read by the calendar's builder."""
+class OneCalendarSchema(Schema):
+    """Working time; the hours themselves are read by the calendar's builder."""
 
     national = Ident(required=True, validate=one_of(*national_names()))
     week = fields.Raw(required=True)
     extra_days_off = fields.List(Day(), load_default=list)
     extra_makeup_days = fields.List(Day(), load_default=list)
+    #: Dates with hours of their own, such as half days.
+    shifts = fields.Dict(keys=Day(), values=fields.Raw(), load_default=dict)
+
+
+class OtherCalendarSchema(OneCalendarSchema):
+    """A calendar beside the town's own, for the classes that name it; its zone is the town's when left out."""
+
+    timezone = Text(load_default=None, allow_none=True)
+
+
+class CalendarSchema(OneCalendarSchema):
+    """calendar.yaml."""
+
+    others = fields.Dict(keys=Ident(), values=fields.Nested(OtherCalendarSchema), load_default=dict)
 
 
 class TemplateSchema(Schema):
@@ -132,6 +149,18 @@ def _rising_shares(shares: list[float]) -> None:
         raise refuse(f"{shares} does not rise between 0 and 1", "out-of-range", "write rising shares, e.g. [0.5, 0.8]")
 
 
+class ExtensionSchema(Schema):
+    """How much more time a class allows."""
+
+    times = Number(whole=True, load_default=1, validate=at_least(1, 20))
+    days = Number(whole=True, required=True, validate=at_least(1, 366))
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: object) -> Extension:
+        """Return the limits."""
+        return Extension(**data)
+
+
 class ResponseClassSchema(Schema):
     """One response class of policy.yaml."""
 
@@ -141,6 +170,8 @@ class ResponseClassSchema(Schema):
     pausable = Flag(required=True)
     warn_shares = fields.List(Number(), load_default=lambda: [0.5, 0.8], validate=_rising_shares)
     grossly_overdue_share = Number(load_default=2.0, validate=at_least(1, 100, above=True))
+    extension = fields.Nested(ExtensionSchema, load_default=None, allow_none=True)
+    calendar = Ident(load_default=None, allow_none=True)
 
     @post_load
     def make(self, data: dict[str, Any], **_: object) -> ResponseClass:
@@ -193,6 +224,21 @@ class RoutingSchema(Schema):
         return RoutingRule(**data)
 
 
+class LadderRuleSchema(Schema):
+    """One rule of policy.yaml, escalation.rules."""
+
+    id = Ident(required=True)
+    classes = Several(Ident(), load_default=())
+    clocks = Several(Ident(), required=True)
+    share = Number(required=True, validate=at_least(0, 100, above=True))
+    to_level = Ident(required=True)
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: object) -> LadderRule:
+        """Return the rule."""
+        return LadderRule(**data)
+
+
 class EscalationSchema(Schema):
     """policy.yaml, escalation."""
 
@@ -200,11 +246,13 @@ class EscalationSchema(Schema):
     reasons = Several(Ident(), load_default=Escalation().reasons)
     after_returns = Number(whole=True, load_default=Escalation().after_returns, validate=at_least(1, 20))
     authority_limits = fields.Dict(keys=Ident(), values=Number(whole=True, validate=at_least(0)), load_default=dict)
+    rules = fields.List(fields.Nested(LadderRuleSchema), load_default=list)
 
     @post_load
     def make(self, data: dict[str, Any], **_: object) -> Escalation:
         """Return the section."""
-        return Escalation(**{**data, "authority_limits": MappingProxyType(data["authority_limits"])})
+        limits, rules = MappingProxyType(data["authority_limits"]), tuple(data["rules"])
+        return Escalation(**{**data, "authority_limits": limits, "rules": rules})
 
 
 class WhistleSchema(Schema):
@@ -213,6 +261,9 @@ class WhistleSchema(Schema):
     report_in = TargetField(required=True)
     may_blow = Several(Ident(), required=True)
     hop_limit = Number(whole=True, load_default=3, validate=at_least(1, 20))
+    report_in_by_class = Clocks(load_default=dict)
+    complete = TargetField(load_default=None, allow_none=True)
+    extensions = Number(whole=True, load_default=2, validate=at_least(0, 20))
 
     @post_load
     def make(self, data: dict[str, Any], **_: object) -> Whistle:
@@ -242,6 +293,18 @@ class ReopenSchema(Schema):
     def make(self, data: dict[str, Any], **_: object) -> Reopen:
         """Return the section."""
         return Reopen(**data)
+
+
+class SuspensionSchema(Schema):
+    """policy.yaml, suspension."""
+
+    times = Number(whole=True, load_default=None, allow_none=True, validate=at_least(1, 20))
+    longest = Duration(load_default=None, allow_none=True)
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: object) -> Suspension:
+        """Return the section."""
+        return Suspension(**data)
 
 
 class EvaluationSchema(Schema):
@@ -299,6 +362,7 @@ class PolicySchema(Schema):
     whistle = fields.Nested(WhistleSchema, required=True)
     closure = fields.Nested(ClosureSchema, load_default=Closure)
     reopen = fields.Nested(ReopenSchema, load_default=Reopen)
+    suspension = fields.Nested(SuspensionSchema, load_default=Suspension)
     evaluation = fields.Nested(EvaluationSchema, load_default=Evaluation)
     deliberation = fields.Nested(DeliberationSchema, load_default=Deliberation)
     publication = fields.Nested(PublicationSchema, load_default=Publication)

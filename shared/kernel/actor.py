@@ -13,7 +13,7 @@ ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
     "citizen": frozenset({"register-demand", "give-opinion", "cast-vote"}),
     "resident-representative": frozenset({"register-demand", "give-opinion", "cast-vote"}),
     "grid-worker": frozenset(
-        {"register-demand", "read-matters", "handle-matter", "open-topic", "give-opinion", "cast-vote"}
+        {"register-demand", "read-matters", "handle-matter", "take-claim", "open-topic", "give-opinion", "cast-vote"}
     ),
     "grid-head": frozenset(
         {
@@ -21,6 +21,7 @@ ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
             "read-matters",
             "handle-matter",
             "verify-matter",
+            "take-claim",
             "open-topic",
             "host-topic",
             "give-opinion",
@@ -28,7 +29,7 @@ ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
         }
     ),
     "branch-secretary": frozenset(
-        {"read-matters", "open-topic", "host-topic", "give-opinion", "cast-vote", "verify-matter"}
+        {"read-matters", "take-claim", "open-topic", "host-topic", "give-opinion", "cast-vote", "verify-matter"}
     ),
     "community-clerk": frozenset(
         {
@@ -38,6 +39,9 @@ ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
             "handle-matter",
             "verify-matter",
             "assign-matter",
+            "post-claim",
+            "take-claim",
+            "list-resource",
             "blow-whistle",
             "open-topic",
             "host-topic",
@@ -54,6 +58,9 @@ ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
             "handle-matter",
             "verify-matter",
             "assign-matter",
+            "post-claim",
+            "take-claim",
+            "list-resource",
             "blow-whistle",
             "open-topic",
             "host-topic",
@@ -61,6 +68,7 @@ ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
             "read-reports",
             "publish-report",
             "decide-extension",
+            "decide-whistle",
             "locate-demand",
         }
     ),
@@ -72,22 +80,29 @@ ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
             "handle-matter",
             "verify-matter",
             "assign-matter",
+            "post-claim",
+            "take-claim",
+            "list-resource",
             "blow-whistle",
             "open-topic",
             "host-topic",
             "read-reports",
             "publish-report",
             "decide-extension",
+            "decide-whistle",
             "locate-demand",
         }
     ),
-    "department-officer": frozenset({"answer-whistle", "give-opinion"}),
+    "department-officer": frozenset({"answer-whistle", "take-claim", "give-opinion"}),
+    "party-member": frozenset({"take-claim"}),
+    "volunteer": frozenset({"take-claim"}),
+    "member-unit": frozenset({"take-claim", "list-resource"}),
     "supervisor": frozenset(
         {"read-matters", "verify-matter", "read-trace", "read-reports", "inspect", "order-rectification"}
     ),
     "deliberation-host": frozenset({"open-topic", "host-topic", "give-opinion", "read-matters"}),
     "expert": frozenset({"give-opinion"}),
-    "system-admin": frozenset({"operate", "import-demands", "read-reports"}),
+    "system-admin": frozenset({"operate", "import-calendar", "import-demands", "read-reports"}),
     "security-admin": frozenset({"manage-tokens"}),
     "audit-admin": frozenset({"read-trace", "read-reports"}),
 }

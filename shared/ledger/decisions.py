@@ -16,6 +16,7 @@ from shared.kernel.errors import Conflict
 from shared.ledger import inbox, interventions, quarantine
 from shared.ledger.errors import HandlerFailed
 from shared.ledger.interventions import checked_reason
+from shared.ledger.letters import Letter, LetterBox
 from shared.ledger.reception import Outcome, Reception
 from shared.ledger.unit_of_work import UnitOfWork, look_only, unit_of_work
 
@@ -47,7 +48,9 @@ class Handled(Conflict):
     code = "already-handled"
 
 
-def release(reception: Reception, entry_id: str, *, by: str, why: str) -> Outcome:
+def release(
+    reception: Reception, entry_id: str, *, by: str, why: str, letters: LetterBox | None = None
+) -> Outcome:
     """Handle a quarantined message now, and those parked behind it.
 
     Handled first, noted afterwards: killed in between, it is handled once and can be released again. Raises Invalid
@@ -56,7 +59,7 @@ def release(reception: Reception, entry_id: str, *, by: str, why: str) -> Outcom
     why = checked_reason(why)
     row = _held(reception, entry_id)
     try:
-        outcome = reception.receive(bytes(row.body))
+        outcome = _again(reception, letters, row)
     except HandlerFailed as error:
         raise _still(entry_id, str(error)) from error
     if outcome is Outcome.QUARANTINED:
@@ -74,7 +77,8 @@ def discard(reception: Reception, entry_id: str, *, by: str, why: str) -> int:
     """
     why = checked_reason(why)
     row = _held(reception, entry_id)
-    envelope = _envelope(bytes(row.body))
+    # What a letter says of streams and versions is its sender's word, and nothing waits behind it.
+    envelope = _envelope(bytes(row.body)) if row.handler == reception.name else None
     with unit_of_work(reception.at_hand) as work:
         if envelope is not None and envelope.streamversion > 0:
             position = inbox.step(work.db, reception.name, envelope.stream, envelope.streamversion)
@@ -96,6 +100,14 @@ def discard(reception: Reception, entry_id: str, *, by: str, why: str) -> int:
     while count := reception.sweep():
         freed += count
     return freed
+
+
+def _again(reception: Reception, letters: LetterBox | None, row: Row[Any]) -> Outcome:
+    if row.handler == reception.name:
+        return reception.receive(bytes(row.body))
+    if letters is None:
+        raise _still(row.id, f"{reception.name} takes no letters, and this one came by {row.handler}")
+    return letters.receive(Letter(body=bytes(row.body), exchange=row.handler))
 
 
 def _held(reception: Reception, entry_id: str) -> Row[Any]:

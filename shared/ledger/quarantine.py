@@ -34,8 +34,8 @@ def hold(
     detail: str,
     body: bytes,
     at: datetime,
-) -> None:
-    """Set a message aside; holding the same message of the same handler again changes nothing."""
+) -> bool:
+    """Set a message aside; False when the same message of the same handler was held before, which changes nothing."""
     statement = upsert(db.dialect.name, quarantine).values(
         id=entry_id,
         handler=handler,
@@ -46,7 +46,7 @@ def hold(
         held_at=at,
         state="held",
     )
-    db.execute(statement.on_conflict_do_nothing())
+    return bool(db.execute(statement.on_conflict_do_nothing()).rowcount)
 
 
 def count_failure(db: Connection, handler: str, message_id: str, error: str, at: datetime) -> int:

@@ -321,6 +321,8 @@ def _store(work: UnitOfWork, lost: Lost) -> None:
         message = f"Told then and not now: {_names(then - now)}; now and not then: {_names(now - then)}."
         raise Differs(message)
     outbox.append_published(work.db, lost.events, work.now)
+    # Told again: whether it left then nobody knows, and departments drop what they have by its id.
+    outbox.append(work.db, work.letters(), work.now)
     work.db.commit()
 
 

@@ -9,7 +9,7 @@ order of commits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import Connection, Engine
 
-from shared.contracts import registry, shapes
+from shared.contracts import registry, shapes, whistles
 from shared.contracts.envelope import SOURCE_PREFIX, Envelope
 from shared.kernel.actor import SYSTEM, Actor
 from shared.kernel.clock import Clock
@@ -55,6 +55,10 @@ class Surroundings:
     plugins: Plugins = field(default_factory=Plugins)
     #: When there will be due work, told by the service's definition; for the operations endpoint.
     next_due: Callable[[Connection], datetime | None] | None = None
+    #: What outsiders are told because of an event: called for each one when the work commits (ServiceDefinition.tell).
+    tell: Callable[[Any, UnitOfWork], None] | None = None
+    #: Told of every message to departments, when the work commits (ServiceDefinition.deliver).
+    deliver: Callable[[Sequence[Envelope], UnitOfWork], None] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +103,8 @@ class UnitOfWork:
     #: It is done in the order of the names' first use, before anything is emitted. None: nothing may be put off.
     put_off: dict[str, PutOff] | None = None
     _emitted: list[_Emitted] = field(default_factory=list)
+    #: Messages to departments that leave when this work commits.
+    _letters: list[Any] = field(default_factory=list)
     _version_checked: bool = False
     _now: datetime | None = None
 
@@ -146,6 +152,14 @@ class UnitOfWork:
             )
         )
 
+    def tell_department(self, message: Any) -> None:
+        """Have a message of the whistle contract (shared.contracts.whistles) leave to its department when this commits.
+
+        It is no event: no service hears it, no trace has it, and a recovery tells it again under the same id.
+        """
+        if message not in self._letters:
+            self._letters.append(message)
+
     @contextmanager
     def caused_by(self, envelope: Envelope) -> Iterator[None]:
         """Events emitted inside the block are the effects of this one (several may be handled in one transaction)."""
@@ -162,13 +176,14 @@ class UnitOfWork:
 
         When the block raises, its writes and its emitted events are undone and the rest of the work stands.
         """
-        before = len(self._emitted)
+        before, letters = len(self._emitted), len(self._letters)
         try:
             with self.db.begin_nested():
                 yield
         except BaseException:
             del self._emitted[before:]
             del self.events[before:]
+            del self._letters[letters:]
             raise
 
     def check_version(self, version: int) -> None:
@@ -234,11 +249,36 @@ class UnitOfWork:
         """Write the emitted events into the outbox and commit everything at once."""
         self.flush()
         envelopes = self._envelopes()
-        outbox.append(self.db, envelopes, self.now)
+        outbox.append(self.db, [*envelopes, *self.letters()], self.now)
         self.in_doubt = envelopes[0].id if envelopes else None
         self.db.commit()
         self.in_doubt = None
         self._emitted.clear()
+        self._letters.clear()
+
+    def letters(self) -> list[Envelope]:
+        """What departments are told of this work, ready to be stored; empty of it afterwards."""
+        if self.at_hand.tell is not None:
+            for event in self.events:
+                self.at_hand.tell(event, self)
+        telling = [(whistles.stream_of(one.department, getattr(one, "whistle", None)), one) for one in self._letters]
+        counts: dict[str, int] = {}
+        for stream, _ in telling:
+            counts[stream] = counts.get(stream, 0) + 1
+        heads = outbox.take_versions(self.db, counts)
+        made = []
+        for stream, message in telling:
+            made.append(
+                whistles.envelope(
+                    message, version=heads[stream], at=self.now, correlation_id=self.correlation_id or self.new_id(),
+                    causation_id=self.cause.id if self.cause else None, traceparent=self.traceparent,
+                )
+            )  # fmt: skip
+            heads[stream] += 1
+        self._letters.clear()
+        if made and self.at_hand.deliver is not None:
+            self.at_hand.deliver(made, self)
+        return made
 
     def told(self) -> list[tuple[str, str, dict[str, Any]]]:
         """(type, stream, data) of each event emitted so far, in order."""

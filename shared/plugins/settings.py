@@ -14,3 +14,5 @@ class PluginSettings:
     data_dir: Path
     #: `smtp://user:password@host:port`, or empty.
     smtp_url: str = field(default="", repr=False)
+    #: TOML file that says how departments are reached, or None.
+    departments: Path | None = None

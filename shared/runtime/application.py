@@ -22,6 +22,7 @@ from shared.kernel.errors import Forbidden, Invalid, NotFound, Refusal, Unauthen
 from shared.ledger import lease, outbox
 from shared.ledger.errors import HandlerFailed, LeaseLost, Transient, is_transient, what_passes
 from shared.ledger.lease import Candidate
+from shared.ledger.letters import Letter, LetterBox
 from shared.ledger.reception import Outcome, Received, Reception
 from shared.ledger.unit_of_work import Surroundings, UnitOfWork, look_only, unit_of_work
 from shared.runtime import repetition
@@ -93,6 +94,14 @@ class Application:
             observer=self.definition.observer,
             emitted=self._observe,
         )
+
+    @property
+    def letters(self) -> LetterBox | None:
+        """The door for messages from outside; None where nobody outside writes to the service."""
+        correspondence = self.definition.letters
+        if correspondence is None:
+            return None
+        return LetterBox(at_hand=self.at_hand, correspondence=correspondence, emitted=self._observe)
 
     # -- commands ------------------------------------------------------------------------------------------------
 
@@ -273,6 +282,18 @@ class Application:
         for received in answers:
             if received.outcome is not None:
                 self.metrics.event(received.envelope, received.outcome, now)
+        return answers
+
+    def receive_letters(self, letters: Sequence[Letter]) -> list[Received]:
+        """Take letters from outside. Those without an outcome must be kept."""
+        box = self.letters
+        if box is None:
+            message = f"{self.name} takes no letters"
+            raise ValueError(message)
+        answers = box.receive_many(letters)
+        for received in answers:
+            if received.outcome is not None:
+                self.metrics.letter(received.outcome)
         return answers
 
     # -- due work ------------------------------------------------------------------------------------------------

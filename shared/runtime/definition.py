@@ -16,7 +16,9 @@ from typing import Any, TypeVar, dataclass_transform
 from sqlalchemy import Connection, MetaData
 
 from shared.contracts import shapes
+from shared.contracts.envelope import Envelope
 from shared.kernel.actor import PERMISSIONS
+from shared.ledger.letters import Correspondence
 from shared.ledger.read_model import ReadModel
 from shared.ledger.reception import EventHandler, Observer
 from shared.ledger.recovery import Retell
@@ -221,6 +223,12 @@ class ServiceDefinition:
     #: Groups of entry points whose plugins the service works with (shared.plugins.GROUPS).
     plugin_groups: tuple[str, ...] = ()
     observer: Observer | None = None
+    #: How it deals with messages from outside (departments' answers); None: nobody outside writes to it.
+    letters: Correspondence | None = None
+    #: What departments are told because of an event; called for each when its transaction commits, and at a recovery.
+    tell: Callable[[Any, UnitOfWork], None] | None = None
+    #: Notes messages to departments that leave by another way than the bus, in the transaction that tells them.
+    deliver: Callable[[Sequence[Envelope], UnitOfWork], None] | None = None
     #: Called once when the process starts, with the surroundings (to check the pack, load templates …).
     prepare: Callable[[Surroundings], None] | None = None
     #: Called for every event once it is committed: domain counters (`services/<name>/metrics.py`).

@@ -1,6 +1,7 @@
 """nameko's part: what turns a message, a request or a tick of time into a call of a service's method. Nothing else.
 
     consume(*subscriptions)   the raw bytes of the messages of these queues, several at a time
+    take_letters(queue)       messages from outside, each with the exchange on which it was published
     serve(*routes)            each request on these routes
     due                       every few seconds
     Running()                 the RunningService, as `self.running`
@@ -17,6 +18,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -28,6 +30,7 @@ from nameko.timer import Timer
 from werkzeug import Request, Response
 
 from shared.contracts.topology import Subscription
+from shared.ledger.letters import Letter
 from shared.runtime import http, problems
 from shared.runtime.definition import Route
 from shared.runtime.doors import DoorServer
@@ -70,7 +73,7 @@ class ReliableConsumer(Entrypoint):
 
     queue_consumer = RawQueueConsumer()
 
-    def __init__(self, subscription: Subscription, **options: Any) -> None:
+    def __init__(self, subscription: Subscription | Inlet, **options: Any) -> None:
         self.subscription = subscription
         self._gathered: deque[Any] = deque()
         self._at_work = False
@@ -109,7 +112,7 @@ class ReliableConsumer(Entrypoint):
             self._leave(messages)
             self._next_batch()
             return
-        raws = [_bytes_of(message) for message in messages]
+        raws = [self.unpacked(message) for message in messages]
         self._began_at = time.monotonic()
         try:
             self.container.spawn_worker(self, (raws,), {}, handle_result=partial(self._handled, messages))
@@ -146,14 +149,41 @@ class ReliableConsumer(Entrypoint):
             self.queue_consumer.acknowledge()
 
         try:
-            self.queue_consumer.running.hold([_bytes_of(message) for message in messages], settled)
+            self.try_again([self.unpacked(message) for message in messages], settled)
         except Abandoned as reason:
             log.info("messages left", extra={"reason": str(reason)})
             self._leave(left.values())
 
+    def unpacked(self, message: Any) -> Any:
+        """What the method gets of a message."""
+        return _bytes_of(message)
+
+    def try_again(self, raws: list[Any], settled: Callable[[int], None]) -> None:
+        """Hold on to what could not be handled. Raises Sick or Abandoned."""
+        self.queue_consumer.running.hold(raws, settled)
+
     def _leave(self, messages: Iterable[Any]) -> None:
         for message in messages:
             self.queue_consumer.settle(message, acknowledge=False)
+
+
+class LetterConsumer(ReliableConsumer):
+    """Calls a method with messages from outside. Who sent one is known from the exchange that the broker names."""
+
+    def unpacked(self, message: Any) -> Letter:
+        """The bytes, and where the broker took them."""
+        return Letter(body=_bytes_of(message), exchange=str((message.delivery_info or {}).get("exchange", "")))
+
+    def try_again(self, raws: list[Any], settled: Callable[[int], None]) -> None:
+        """Hold on to what could not be handled. Raises Sick or Abandoned."""
+        self.queue_consumer.running.hold_letters(raws, settled)
+
+
+@dataclass(frozen=True)
+class Inlet:
+    """A queue by which messages from outside come in."""
+
+    queue: str
 
 
 def _bytes_of(message: Any) -> bytes:
@@ -211,6 +241,11 @@ class Due(Timer):
 def consume(*subscriptions: Subscription) -> Callable[[Method], Method]:
     """Have a method called with the raw bytes of the messages of these queues; it returns a Received for each."""
     return _every(ReliableConsumer.decorator, subscriptions)
+
+
+def take_letters(queue: str) -> Callable[[Method], Method]:
+    """Have a method called with the letters of this queue; it returns a Received for each."""
+    return _every(LetterConsumer.decorator, (Inlet(queue),))
 
 
 def serve(*routes: Route) -> Callable[[Method], Method]:

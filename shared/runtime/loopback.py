@@ -1,22 +1,25 @@
 """The loopback relay of embedded mode: outbox rows go straight to every bound subscription, by the same topology table.
 
-A row is marked published only when every hearer has committed. Killed at any instant and run again, it delivers
-the same rows again and the inboxes drop what was done: nothing is lost, nothing done twice. No broker is
+What departments are told goes to those of their programs that are attached, and their answers come in at `answered`,
+as by the broker. A row is marked published only when every hearer has committed. Killed at any instant and run again,
+it delivers the same rows again and the inboxes drop what was done: nothing is lost, nothing done twice. No broker is
 involved.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 
 from sqlalchemy.exc import DBAPIError
 
-from shared.contracts import topology
+from shared.contracts import topology, whistles
 from shared.ledger import outbox
 from shared.ledger.engines import reading, writing
 from shared.ledger.errors import HandlerFailed, Transient, is_transient, what_passes
+from shared.ledger.letters import Letter
+from shared.ledger.reception import Outcome
 from shared.runtime.application import Application
 
 log = logging.getLogger(__name__)
@@ -30,6 +33,20 @@ class LoopbackRelay:
 
     def __init__(self, applications: Mapping[str, Application]) -> None:
         self._applications = applications
+        #: Department -> what takes the bytes of its messages, and keeps them when it returns.
+        self._departments: dict[str, Callable[[bytes], None]] = {}
+
+    def attach(self, department: str, receive: Callable[[bytes], None]) -> None:
+        """Have a department's program told what the department is told. Without one, calls wait in the web desk."""
+        self._departments[department] = receive
+
+    def answered(self, department: str, raw: bytes) -> Outcome:
+        """A department's program publishes an answer on its exchange. Raises Transient, HandlerFailed: send again."""
+        letters = self._applications[topology.WHISTLER].letters
+        if letters is None:
+            message = f"{topology.WHISTLER} takes no letters"
+            raise HandlerFailed(message)
+        return letters.receive(Letter(body=raw, exchange=whistles.exchange_of(department)))
 
     def settle(self, sources: Collection[str] | None = None, *, rounds: int = 1_000) -> set[str]:
         """Deliver until every outbox is empty, and return the names of those who heard something.
@@ -74,6 +91,10 @@ class LoopbackRelay:
                 kept |= left
                 if len(left) < len(mine):
                     hearers.add(hearer.name)
+        for row in rows:
+            receive = self._departments.get(whistles.addressee(row.stream) or "")
+            if receive is not None and whistles.is_told(row.type):
+                receive(row.envelope)
         delivered = [row.message_id for row in rows if row.message_id not in kept]
         if delivered:
             with writing(engine) as db:

@@ -116,6 +116,10 @@ class ServiceMetrics:
                 self._lag.labels(self.service, name).observe(max(0.0, (now - envelope.time).total_seconds()))
         self._handled.labels(self.service, name, outcome.value).inc()
 
+    def letter(self, outcome: Outcome) -> None:
+        """Count a message from outside."""
+        self._handled.labels(self.service, "letter", outcome.value).inc()
+
     def emitted(self, event: Any) -> None:
         """Count an event that was committed to the outbox."""
         self._emitted.labels(self.service, events.by_shape(type(event)).name).inc()

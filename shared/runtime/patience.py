@@ -11,11 +11,15 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from threading import Event
+from typing import TypeVar
 
 from shared.ledger.errors import Transient
 from shared.ledger.reception import Received
 
 log = logging.getLogger(__name__)
+
+#: What is received: an event's bytes, or a letter.
+Message = TypeVar("Message")
 
 #: Seconds of the first pause while the database is away, and of the longest.
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 30.0
@@ -34,8 +38,8 @@ class Abandoned(Exception):
 
 
 def hold(
-    receive_many: Callable[[Sequence[bytes]], Sequence[Received]],
-    raws: Sequence[bytes],
+    receive_many: Callable[[Sequence[Message]], Sequence[Received]],
+    raws: Sequence[Message],
     settled: Callable[[int], None],
     *,
     stopping: Event,

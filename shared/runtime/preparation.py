@@ -6,7 +6,7 @@ The same for a service and its relay. Never gives up by itself: it says what it 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Event
 
 from sqlalchemy import Engine
@@ -16,7 +16,7 @@ from tenacity.nap import sleep_using_event
 from shared.ledger.errors import Transient
 from shared.ledger.migrate import Migratable, migrate
 from shared.wire.connection import BrokerAway
-from shared.wire.declare import DeclarationRefused, declare
+from shared.wire.declare import DeclarationRefused, declare, is_there
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +30,11 @@ def prepare(
     broker_url: str,
     stopping: Event,
     note: Callable[[str | None], None] = lambda _fault: None,
+    departments: Sequence[str] = (),
 ) -> bool:
     """Migrate and declare, however long it takes to reach both; False when told to stop first.
 
+    `departments`: those whose queues and exchanges are declared as well, unless they are there.
     `note` hears why the database cannot be used yet, and None once it can. Raises Misconfigured.
     """
 
@@ -48,7 +50,7 @@ def prepare(
 
     def topology() -> None:
         try:
-            declare(broker_url)
+            declare(broker_url, () if not departments or is_there(broker_url, departments) else departments)
         except DeclarationRefused as error:
             # Where only administrators may declare, the queues are there already; if not, consuming says so.
             log.error("topology not as declared", extra={"faults": error.faults})  # noqa: TRY400 -- the faults say it

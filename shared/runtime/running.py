@@ -15,6 +15,7 @@ from typing import Any
 from werkzeug import Request, Response
 
 from shared.ledger.errors import Transient
+from shared.ledger.letters import Letter
 from shared.ledger.reception import Received
 from shared.runtime import http, problems
 from shared.runtime.application import Application
@@ -51,7 +52,11 @@ class RunningService:
             self.health.database_fault = fault
 
         application = self.application
-        if prepare(application.at_hand.engine, application.definition, self.broker_url, self.stopping, note):
+        departments: tuple[str, ...] = ()
+        if application.definition.letters is not None:
+            departments = tuple(unit.id for unit in application.at_hand.jurisdiction.departments())
+        engine, definition = application.at_hand.engine, application.definition
+        if prepare(engine, definition, self.broker_url, self.stopping, note, departments):
             log.info("ready for messages", extra={"service": application.name})
             self.prepared.set()
 
@@ -59,6 +64,14 @@ class RunningService:
         """Handle messages, together if all goes well. Those without an outcome are to be held."""
         with correlating(_correlation_of(raws[0]) if len(raws) == 1 else ""):
             return self.application.receive_many(raws)
+
+    def receive_letters(self, letters: Sequence[Letter]) -> Sequence[Received]:
+        """Take messages from outside. Those without an outcome are to be held."""
+        return self.application.receive_letters(letters)
+
+    def hold_letters(self, letters: Sequence[Letter], settled: Callable[[int], None]) -> None:
+        """As `hold`, for messages from outside. Raises Sick or Abandoned."""
+        hold(self.receive_letters, letters, settled, stopping=self.stopping)
 
     def hold(self, raws: Sequence[bytes], settled: Callable[[int], None]) -> None:
         """Hold on to messages that could not be handled, and try them again. Raises Sick or Abandoned."""

@@ -50,6 +50,8 @@ class Settings:
     public_url: str = ""
     #: `smtp://user:password@host:port`; empty: no mail.
     smtp_url: str = dataclasses.field(default="", repr=False)
+    #: TOML file (mode 600) that says which departments are reached by a connector, such as a webhook.
+    departments: Path | None = None
     #: Expected `iss` and `aud` of tokens.
     token_issuer: str = "gridwhistle"  # noqa: S105 -- a name, not a secret
     token_audience: str = "gridwhistle"  # noqa: S105 -- a name, not a secret

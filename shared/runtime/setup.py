@@ -60,9 +60,12 @@ def application_of(
         data_dir=settings.data_dir,
         smtp_url=settings.smtp_url,
         plugins=plugins.load(
-            definition.plugin_groups, PluginSettings(data_dir=settings.data_dir, smtp_url=settings.smtp_url)
+            definition.plugin_groups,
+            PluginSettings(data_dir=settings.data_dir, smtp_url=settings.smtp_url, departments=settings.departments),
         ),
         next_due=definition.next_due,
+        tell=definition.tell,
+        deliver=definition.deliver,
     )
     application = Application(
         definition=definition,

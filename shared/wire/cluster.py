@@ -5,7 +5,7 @@ Looks through the management interface; mends nothing: members are added with `r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from shared.wire import arrangement
@@ -18,10 +18,10 @@ MEMBERS = 3
 _AT_LEAST_ONCE_FLAG = "stream_queue"
 
 
-def compare(management: Management) -> Iterator[Drift]:
+def compare(management: Management, departments: Sequence[str] = ()) -> Iterator[Drift]:
     """Members and feature flags. Raises BrokerAway."""
     try:
-        yield from judge_members(management.get("nodes"), management.get("queues/{vhost}"))
+        yield from judge_members(management.get("nodes"), management.get("queues/{vhost}"), departments)
     except ManagementDenied as denied:
         yield _unseen("nodes", denied, "monitoring")
     try:
@@ -47,9 +47,11 @@ def judge_flags(flags: list[dict[str, Any]]) -> Iterator[Drift]:
             )
 
 
-def judge_members(nodes: list[dict[str, Any]], queues: list[dict[str, Any]]) -> Iterator[Drift]:
+def judge_members(
+    nodes: list[dict[str, Any]], queues: list[dict[str, Any]], departments: Sequence[str] = ()
+) -> Iterator[Drift]:
     """Compare the members of our queues with the cluster's nodes (running or not)."""
-    ours = {queue.name for queue in arrangement.queues()}
+    ours = {queue.name for queue in arrangement.queues(departments)}
     wanted = min(MEMBERS, len(nodes))
     for row in queues:
         if row["name"] not in ours or row.get("type") != "quorum":

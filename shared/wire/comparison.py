@@ -6,18 +6,18 @@ Pure comparison of what the interface lists; the queues' members and the users' 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.contracts import topology
+from shared.contracts import topology, whistles
 from shared.wire import arrangement
 from shared.wire.drift import Drift
 from shared.wire.management import Management
 from shared.wire.policies import Policy, policies
 
 _DECLARE = "run `gridwhistle declare`"
-_OURS = "gridwhistle."
+_OURS, _DEPARTMENTS = "gridwhistle.", whistles.key_of("")
 Rows = list[dict[str, Any]]
 
 
@@ -30,11 +30,22 @@ class Found:
     bindings: Rows
     policies: Rows
     operator_policies: Rows
+    #: Whose queues and exchanges there should be; None: nobody knows which departments there are.
+    departments: tuple[str, ...] | None = None
+
+    def wanted_exchanges(self) -> tuple[arrangement.Exchange, ...]:
+        """What should be there."""
+        return arrangement.exchanges(self.departments or ())
+
+    def wanted_queues(self) -> tuple[arrangement.Queue, ...]:
+        """What should be there."""
+        return arrangement.queues(self.departments or ())
 
 
-def found(management: Management) -> Found:
+def found(management: Management, departments: Sequence[str] | None = None) -> Found:
     """Ask for everything that is compared. Raises BrokerAway, ManagementDenied."""
     return Found(
+        departments=None if departments is None else tuple(departments),
         exchanges=management.get("exchanges/{vhost}"),
         queues=management.get("queues/{vhost}"),
         bindings=management.get("bindings/{vhost}"),
@@ -54,7 +65,7 @@ def compare(has: Found) -> Iterator[Drift]:
 
 def _exchanges(has: Found) -> Iterator[Drift]:
     rows = {row["name"]: row for row in has.exchanges}
-    for exchange in arrangement.exchanges():
+    for exchange in has.wanted_exchanges():
         row = rows.get(exchange.name)
         where = f"exchange {exchange.name}"
         if row is None:
@@ -67,7 +78,7 @@ def _exchanges(has: Found) -> Iterator[Drift]:
 
 def _queues(has: Found) -> Iterator[Drift]:
     rows = {row["name"]: row for row in has.queues}
-    wanted = {queue.name: queue for queue in arrangement.queues()}
+    wanted = {queue.name: queue for queue in has.wanted_queues()}
     for name, queue in wanted.items():
         row = rows.get(name)
         where = f"queue {name}"
@@ -76,7 +87,7 @@ def _queues(has: Found) -> Iterator[Drift]:
         elif row["arguments"] != queue.arguments:
             yield _arguments(where, row["arguments"], queue.arguments)
     for name in sorted(rows.keys() - wanted.keys()):
-        if name.startswith(_OURS):
+        if name.startswith(_OURS) or (name.startswith(_DEPARTMENTS) and has.departments is not None):
             remedy = "another release's? Else look what it holds, then delete it: nobody reads it, and it grows"
             what = "is none of this release's"
             yield Drift(code="unknown-queue", where=f"queue {name}", what=what, remedy=remedy, fault=False)
@@ -104,13 +115,15 @@ def _bindings(has: Found) -> Iterator[Drift]:
         for row in has.bindings
         if row["source"] and row["destination_type"] == "queue"
     }
-    wanted = {(queue.exchange, key, queue.name) for queue in arrangement.queues() for key in queue.keys}
-    ours = {queue.name for queue in arrangement.queues()}
-    exchanges = {exchange.name for exchange in arrangement.exchanges()}
+    wanted = {(source, key, queue.name) for queue in has.wanted_queues() for source, key in queue.bindings}
+    ours = {queue.name for queue in has.wanted_queues()}
+    exchanges = {exchange.name for exchange in has.wanted_exchanges()}
     for source, key, queue in sorted(wanted - bound):
         what = f"is not bound to {source} by {key or 'the empty key'}"
         yield Drift(code="missing-binding", where=f"queue {queue}", what=what, remedy=_DECLARE)
     for source, key, queue in sorted(bound - wanted):
+        if has.departments is None and whistles.department_of(source) is not None:
+            continue
         if queue in ours:
             what = f"is also bound to {source} by {key or 'the empty key'}"
             remedy = "a newer release's? Else unbind it: what comes that way is not meant for this queue"
@@ -144,7 +157,7 @@ def _dead_letters(has: Found) -> Iterator[Drift]:
 
 def _policies(has: Found) -> Iterator[Drift]:
     rows = {row["name"]: row for row in has.policies}
-    names = [queue.name for queue in arrangement.queues()]
+    names = [queue.name for queue in has.wanted_queues()]
     for policy in policies():
         row = rows.get(policy.name)
         where = f"policy {policy.name}"

@@ -8,7 +8,7 @@ and reported. A queue that release 0.1.0 declared is used as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 from amqp.exceptions import AccessRefused, NotFound, PreconditionFailed
@@ -38,29 +38,41 @@ class DeclarationRefused(Exception):
         return tuple(map(str, self.drift))
 
 
-def declare(url: str) -> None:
+def declare(url: str, departments: Sequence[str] = ()) -> None:
     """Make what is missing; safe at any time, by several at once. Raises BrokerAway or DeclarationRefused."""
     with _Session(url) as session:
-        for exchange in exchanges():
+        for exchange in exchanges(departments):
             session.attempt(f"exchange {exchange.name}", _declared(exchange))
-        for queue in queues():
+        for queue in queues(departments):
             shapes = [_bound(queue, arguments) for arguments in _accepted(queue)]
             session.attempt(f"queue {queue.name}", *shapes)
         if session.drift:
             raise DeclarationRefused(tuple(session.drift))
 
 
-def check(url: str) -> tuple[Drift, ...]:
+def is_there(url: str, departments: Sequence[str]) -> bool:
+    """Whether these departments' queues and exchanges are there; asks without needing a right. Raises BrokerAway.
+
+    Where services may not declare them, an administrator has: then there is nothing to complain about.
+    """
+    ours = {one.name for one in exchanges()} | {one.name for one in queues()}
+    with _Session(url) as session:
+        theirs: list[Exchange | Queue] = [one for one in exchanges(departments) if one.name not in ours]
+        theirs += [one for one in queues(departments) if one.name not in ours]
+        return all(session.attempt(one.name, _there(one)) for one in theirs)
+
+
+def check(url: str, departments: Sequence[str] = ()) -> tuple[Drift, ...]:
     """What AMQP shows to be missing or to differ; changes nothing. Raises BrokerAway.
 
     It cannot list bindings, policies or rights: shared/wire/inspection.py does, through the management interface.
     """
     with _Session(url) as session:
-        for exchange in exchanges():
+        for exchange in exchanges(departments):
             where = f"exchange {exchange.name}"
             if session.attempt(where, _there(exchange)):
                 session.attempt(where, _declared(exchange))
-        for queue in queues():
+        for queue in queues(departments):
             where = f"queue {queue.name}"
             if session.attempt(where, _there(queue)):
                 session.attempt(where, *(_queue_declared(queue, arguments) for arguments in _accepted(queue)))
@@ -133,8 +145,8 @@ def _queue_declared(queue: Queue, arguments: dict[str, Any]) -> _Step:
 def _bound(queue: Queue, arguments: dict[str, Any]) -> _Step:
     def step(channel: Any) -> None:
         _queue_declared(queue, arguments)(channel)
-        for key in queue.keys:
-            channel.queue_bind(queue.name, queue.exchange, routing_key=key)
+        for exchange, key in queue.bindings:
+            channel.queue_bind(queue.name, exchange, routing_key=key)
 
     return step
 

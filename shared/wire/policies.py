@@ -56,6 +56,11 @@ def policies() -> tuple[Policy, ...]:
             definition={"delivery-limit": DELIVERY_LIMIT},
         ),
         Policy(
+            name="gridwhistle-departments",
+            pattern=r"^whistle\.",
+            definition={"delivery-limit": DELIVERY_LIMIT},
+        ),
+        Policy(
             name="gridwhistle-dead",
             pattern="^" + re.escape(topology.DEAD_QUEUE) + "$",
             definition={"delivery-limit": DEAD_LETTER_LOOKS},

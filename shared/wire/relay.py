@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_when_event_set, wait_random_exponential
 from tenacity.nap import sleep_using_event
 
-from shared.contracts import registry, topology
+from shared.contracts import topology
 from shared.contracts.envelope import CONTENT_TYPE
 from shared.kernel.clock import Clock
 from shared.ledger import lease, outbox
@@ -310,9 +310,10 @@ class Relay:
 
 
 def _outgoing(service: str, row: Pending) -> Outgoing:
+    exchange, routing_key = topology.way_of(service, row.type, row.stream)
     return Outgoing(
-        exchange=topology.exchange_of(service),
-        routing_key=registry.by_type(row.type).routing_key,
+        exchange=exchange,
+        routing_key=routing_key,
         body=row.envelope,
         message_id=row.message_id,
         type=row.type,

@@ -12,6 +12,8 @@ EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "manager"
 #: Where something of somebody else's, or a bug of ours, must not take everything down with it.
 BOUNDARIES = {
     "shared/ledger/reception.py": "the one consumer boundary: a bug in a handler keeps the message",
+    "shared/kit/desk.py": "a department's own handler must not take its desk down",
+    "shared/ledger/letters.py": "the consumer boundary of messages from outside: a bug keeps the message",
     "shared/plugins/loader.py": "a plugin is somebody else's code and is isolated",
     "shared/runtime/http.py": "the HTTP boundary: a bug becomes a 500 that says nothing internal",
     "shared/runtime/containers.py": "the process boundary: what ended the container is logged, exit code 1",

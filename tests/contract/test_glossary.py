@@ -9,7 +9,9 @@ import pytest
 from deploy.launcher.documents.catalogue import ROOT
 from deploy.launcher.installation import PACKS
 from services.deliberation.domain import TopicState
+from services.dispatch.domain.claims import ClaimState
 from services.dispatch.domain.clocks import Band, Status
+from services.dispatch.domain.orders import OrderState
 from services.dispatch.domain.states import Part, State
 from services.intake.domain import Standing
 from services.notify.domain import State as MessageState
@@ -28,7 +30,7 @@ WORDS = {
     "classes": list(PACK.policy.classes),
     "levels": list(PACK.levels),
     "kinds of units": sorted({unit.kind for unit in PACK.units.values()}),
-    "states": [*State, *Standing, *TopicState, *Part, *MessageState],
+    "states": [*State, *Standing, *TopicState, *Part, *ClaimState, *OrderState, *MessageState],
     "choices": [*CHOICES, *STANCES],
 }
 

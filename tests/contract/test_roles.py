@@ -66,14 +66,15 @@ def test_only_these_commands_are_open():
 
 def test_who_audits_and_who_issues_tokens_changes_nothing():
     assert changes("audit-admin") == changes("security-admin") == set()
-    assert changes("system-admin") == {"intake.import-demands"}
+    assert changes("system-admin") == {"dispatch.import-calendar", "intake.import-demands"}
 
 
 def test_supervision_inspects_follows_and_joins_acceptance_but_handles_and_publishes_nothing():
     """J6: on-site and cloud inspections, every process traceable, fault finders join acceptance."""
     assert {"inspect", "read-trace", "verify-matter", "order-rectification"} <= ROLE_PERMISSIONS["supervisor"]
     assert changes("supervisor") == {
-        "oversight.record-inspection", "dispatch.verify", "dispatch.close", "dispatch.reopen",
+        "oversight.record-inspection", "oversight.order-rectification", "oversight.withdraw-rectification",
+        "dispatch.verify", "dispatch.close", "dispatch.reopen", "dispatch.verify-rectification",
     }  # fmt: skip
 
 

@@ -1,22 +1,38 @@
-"""`gridwhistle calendar due`: when a promise made at an instant falls due, and why, step by step."""
+"""`gridwhistle calendar`: when a promise falls due and why, step by step; and a new year for a running suite."""
 
 from __future__ import annotations
 
 import json
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
 from rich.console import Console
 from rich.markup import escape
 
+from deploy.launcher import year_file as year_files
+from deploy.launcher.choosing import data_dir_option
+from deploy.launcher.client import SuiteClient, whom_to_ask
 from deploy.launcher.installation import pack_folder
 from shared import jurisdiction as packs
 from shared.jurisdiction import Jurisdiction
 from shared.jurisdiction.reading import parse
 from shared.kernel.errors import Refusal
 from shared.kernel.wording import say
-from shared.kernel.worktime import BeyondCalendar, InvalidTarget, Target, parse_target
+from shared.kernel.worktime import (
+    BeyondCalendar,
+    InvalidCalendar,
+    InvalidTarget,
+    Target,
+    WorkingCalendar,
+    check_year,
+    parse_target,
+)
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+#: Seconds to wait for an address that has never answered.
+_PATIENCE_S = 10
 
 
 class NoSuchClock(Refusal):
@@ -33,7 +49,7 @@ class BadTarget(Refusal):
 
 @click.group("calendar")
 def command() -> None:
-    """Explain a due time on the working calendar 工作日历."""
+    """Explain a due time, or take a year of the working calendar in 工作日历."""
 
 
 @command.command("due")
@@ -41,19 +57,35 @@ def command() -> None:
 @click.option("--kind", default="resolve", show_default=True, help="With --class: which of its clocks.")
 @click.option("--target", "text", help="A target instead, such as 'working: 4h' or 'end_of_working_day: {days: 5}'.")
 @click.option("--start", help="When the clock starts, such as 2025-09-30T16:10 (local); now when left out.")
+@click.option("--extended", type=click.IntRange(0, 366), default=0, help="Working days granted on top 延期.")
+@click.option("--rest", "rests", multiple=True, metavar="FROM/TO", help="A suspension 挂账, two instants. Repeatable.")
+@click.option("--with", "year_file", type=_FILE, help="As if this year's file had been imported.")
 @click.option("--pack", "pack_name", default="jianwai", show_default=True, help="Whose calendar and classes.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
-def due(*, class_id: str | None, kind: str, text: str | None, start: str | None, pack_name: str, as_json: bool) -> int:
+def due(  # noqa: PLR0913 -- one parameter per option
+    *,
+    class_id: str | None,
+    kind: str,
+    text: str | None,
+    start: str | None,
+    extended: int,
+    rests: tuple[str, ...],
+    year_file: Path | None,
+    pack_name: str,
+    as_json: bool,
+) -> int:
     """Say when a target falls due and explain it step by step 到期时间."""
     if (class_id is None) == (text is None):
         message = "give --class or --target, one of them"
         raise click.UsageError(message)
     pack = packs.load(pack_folder(pack_name))
     target = _of_class(pack, class_id, kind) if class_id is not None else _of_text(str(text))
-    zone = ZoneInfo(pack.timezone)
+    calendar = _calendar(pack, class_id, year_file)
+    zone = ZoneInfo(calendar.timezone)
     began = _start(start, zone)
+    pauses = [_rest(one, zone) for one in rests]
     try:
-        found = pack.calendar.due(began, target)
+        found = calendar.due(began, target, pauses, extended=extended)
     except BeyondCalendar as error:
         raise BadTarget(str(error), where="--target", remedy="Give a shorter target or an earlier start.") from error
     if as_json:
@@ -67,6 +99,72 @@ def due(*, class_id: str | None, kind: str, text: str | None, start: str | None,
     mark = "  [yellow]暂定 provisional: the calendar is not published that far[/]" if found.provisional else ""
     console.print(f"[bold]→ {_said(found.at, zone)}[/]{mark}")
     return 0
+
+
+@command.command("import")
+@click.argument("file", type=_FILE)
+@click.option("--year", type=click.IntRange(1971, 2199), help="Which year, of a file with several.")
+@click.option("--source", help="Number and title of the notice 文号; the file's own when left out.")
+@click.option("--calendar", default="cn", show_default=True, help="National table that the pack builds on.")
+@click.option("--url", help="Address of dispatch; the installation's when left out.")
+@click.option(
+    "--token", envvar="GRIDWHISTLE_TOKEN", help="Bearer token; made from the installation's secret when left out."
+)
+@data_dir_option
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+def import_year(
+    *,
+    file: Path,
+    year: int | None,
+    source: str | None,
+    calendar: str,
+    url: str | None,
+    token: str | None,
+    data_dir: Path | None,
+    as_json: bool,
+) -> int:
+    """Take a year in, or its correction; open clocks are counted anew, each change an event 导入工作日历."""
+    found = year_files.read(file, year)
+    origin = (source or found.source).strip()
+    if not origin:
+        message = "name the notice with --source, or as `source` in the file"
+        raise click.UsageError(message)
+    address, bearer = whom_to_ask("dispatch", url, token, data_dir)
+    client = SuiteClient({"dispatch": address}, bearer, first_patience=_PATIENCE_S)
+    body = {
+        "calendar": calendar, "year": found.year, "source": origin, "days_off": list(found.days_off),
+        "makeup_days": list(found.makeup_days),
+    }  # fmt: skip
+    answer = client.post("dispatch", "/api/v1/calendar/years", body)
+    if as_json:
+        click.echo(json.dumps(answer, ensure_ascii=False))
+        return 0
+    click.echo(
+        f"{answer['year']} 年工作日历已导入，版次 {answer['revision']}；未结计时随即重算 "
+        f"taken in as revision {answer['revision']}; open clocks are being counted anew"
+    )
+    return 0
+
+
+def _calendar(pack: Jurisdiction, class_id: str | None, year_file: Path | None) -> WorkingCalendar:
+    name = "" if class_id is None else pack.policy.response_class(class_id).calendar or ""
+    if year_file is None:
+        return pack.calendars[name]
+    plan, published = pack.plans[name], year_files.read(year_file).published()
+    try:
+        check_year(plan.national, published.year, published.days_off, published.makeup_days)
+    except InvalidCalendar as error:
+        raise year_files.BadYearFile(f"{error.where}: {error.what}.", where="--with", remedy=error.remedy) from error
+    return plan.calendar([published])
+
+
+def _rest(text: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    begin, _, end = text.partition("/")
+    first, last = _start(begin, zone), _start(end, zone)
+    if last < first:
+        message = f"{text!r} ends before it begins"
+        raise click.BadParameter(message, param_hint="--rest")
+    return first, last
 
 
 def _of_class(pack: Jurisdiction, class_id: str, kind: str) -> Target:

@@ -1,25 +1,29 @@
-"""`gridwhistle declare`: the exchanges, queues, bindings and policies; with `--check` only whether they are right.
+"""`gridwhistle declare`: the exchanges, queues, bindings, policies, and each department's user with its rights.
 
-Never takes anything away, and never changes a policy that is there unless told to. Exit 1 when something is wrong.
+With `--check` only whether they are right. Never takes anything away, and never changes a policy or password that is
+there unless told to. Exit 1 when something is wrong.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.markup import escape
 
+from deploy.launcher import department_files
 from deploy.launcher.choosing import data_dir_option, settings_at_hand
+from deploy.launcher.installation import pack_folder
+from shared import jurisdiction as packs
 from shared.kernel.errors import Misconfigured, Refusal
-from shared.wire import declare, drift, inspection
+from shared.wire import declare, department_users, drift, inspection
 from shared.wire.connection import BrokerAway, sanitized
 from shared.wire.management import ManagementDenied
 
-_MANAGEMENT = "GRIDWHISTLE_BROKER_MANAGEMENT_URL"
+_MANAGEMENT, _PACK = "GRIDWHISTLE_BROKER_MANAGEMENT_URL", "GRIDWHISTLE_JURISDICTION"
 
 
 class BrokerUnreachable(Refusal):
@@ -34,18 +38,43 @@ class BrokerUnreachable(Refusal):
 @data_dir_option
 @click.option("--broker-url", envvar="GRIDWHISTLE_BROKER_URL", help="AMQP address; default: GRIDWHISTLE_BROKER_URL.")
 @click.option("--management-url", envvar=_MANAGEMENT, help=f"Management address; default: {_MANAGEMENT}.")
+@click.option(
+    "--jurisdiction", "pack", envvar=_PACK, metavar="PACK", help=f"Pack whose departments are meant; default: {_PACK}."
+)
+@click.option(
+    "--passwords",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="YAML file `department: password` (mode 600); others get one made when their user is.",
+)
+@click.option("--new-password", "anew", multiple=True, metavar="DEPARTMENT", help="Make a new one. Repeatable.")
+@click.option(
+    "--departments-folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the departments' files with their addresses go; default: departments below the data folder.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def command(
+def command(  # noqa: PLR0913 -- one argument for each option
     *,
     check: bool,
     reset_policies: bool,
     data_dir: Path | None,
     broker_url: str | None,
     management_url: str | None,
+    pack: str | None,
+    passwords: Path | None,
+    anew: tuple[str, ...],
+    departments_folder: Path | None,
     as_json: bool,
 ) -> int:
-    """Declare the broker's exchanges, queues, bindings and policies 声明消息拓扑."""
-    url, management_url = _addresses(data_dir, broker_url, management_url)
+    """Declare the broker's exchanges, queues, bindings, policies and departments' users 声明消息拓扑."""
+    url, management_url, pack, folder = _addresses(data_dir, broker_url, management_url, pack)
+    departments = None if pack is None else tuple(unit.id for unit in packs.load(pack_folder(pack)).departments())
+    asked = _Users(
+        passwords=department_files.passwords_in(passwords) if passwords is not None else {},
+        anew=anew,
+        folder=departments_folder or folder / "departments",
+    )
+    asked.check(departments)
     if check and reset_policies:
         message = "--check changes nothing, and --reset-policies does: give one of the two"
         raise click.UsageError(message)
@@ -53,7 +82,11 @@ def command(
         message = f"policies are set through the management interface: set {_MANAGEMENT} or give --management-url"
         raise Misconfigured(message)
     try:
-        found = inspection.inspect(url, management_url) if check else _declared(url, management_url, reset_policies)
+        written: tuple[Path, ...] = ()
+        if check:
+            found = inspection.inspect(url, management_url, departments)
+        else:
+            found, written = _declared(url, management_url, departments, asked, reset=reset_policies)
     except BrokerAway as error:
         remedy = "Start RabbitMQ, or correct the address (GRIDWHISTLE_BROKER_URL, or the management address)."
         raise BrokerUnreachable(str(error), remedy=remedy) from error
@@ -61,9 +94,12 @@ def command(
     if as_json:
         rows = {"faults": faults, "notes": [one for one in found if not one.fault]}
         parts = {name: [_row(one) for one in each] for name, each in rows.items()}
-        click.echo(json.dumps({"broker": sanitized(url), "checked": check} | parts, ensure_ascii=False))
+        about = {"broker": sanitized(url), "checked": check, "department_files": [str(path) for path in written]}
+        click.echo(json.dumps(about | parts, ensure_ascii=False))
     else:
         _print(found)
+        if written:
+            click.echo(f"{len(written)} 个部门的连接文件 file(s), each for its department alone: {written[0].parent}")
         if not faults:
             click.echo("拓扑正常 topology as declared" if check else "拓扑已声明 topology declared")
         elif check:
@@ -71,34 +107,63 @@ def command(
     return 1 if faults else 0
 
 
-def _addresses(data_dir: Path | None, broker_url: str | None, management_url: str | None) -> tuple[str, str | None]:
-    """The two addresses: as given, else those of the installation at hand. Raises Misconfigured."""
+@dataclass(frozen=True, kw_only=True)
+class _Users:
+    """What is wanted of departments' users."""
+
+    passwords: dict[str, str] = field(repr=False)
+    anew: tuple[str, ...]
+    folder: Path
+
+    def check(self, departments: tuple[str, ...] | None) -> None:
+        """Raise Misconfigured for a department that the pack does not have."""
+        unknown = sorted({*self.passwords, *self.anew} - set(departments or ()))
+        if unknown:
+            message = f"no department of the pack: {', '.join(unknown)}"
+            raise Misconfigured(message)
+
+
+def _addresses(
+    data_dir: Path | None, broker_url: str | None, management_url: str | None, pack: str | None
+) -> tuple[str, str | None, str | None, Path]:
+    """Addresses, pack and data folder: as given, else those of the installation at hand. Raises Misconfigured."""
     if broker_url and data_dir is None:
-        return broker_url, management_url
+        return broker_url, management_url, pack, Path()
     settings = settings_at_hand(data_dir)
     if settings.broker_url is None:
         message = "no broker: set GRIDWHISTLE_BROKER_URL or give --broker-url"
         raise Misconfigured(message)
-    return settings.broker_url, settings.broker_management_url
+    return settings.broker_url, settings.broker_management_url, pack or str(settings.jurisdiction), settings.data_dir
 
 
-def _declared(url: str, management_url: str | None, reset: bool) -> tuple[drift.Drift, ...]:  # noqa: FBT001 -- of the command line
-    """Make what is missing, then say what could not be made."""
+def _declared(
+    url: str, management_url: str | None, departments: tuple[str, ...] | None, users: _Users, *, reset: bool
+) -> tuple[tuple[drift.Drift, ...], tuple[Path, ...]]:
+    """Make what is missing; what could not be made, and the files written for departments."""
     found: tuple[drift.Drift, ...] = ()
     try:
-        declare.declare(url)
+        declare.declare(url, departments or ())
     except declare.DeclarationRefused as refused:
         found = refused.drift
     if not management_url:
         remedy = f"set {_MANAGEMENT}, or import deploy/rabbitmq/policies.json once"
         what = "are not set over AMQP"
-        return (*found, drift.Drift(code="not-looked-at", where="policies", what=what, remedy=remedy, fault=False))
+        note = drift.Drift(code="not-looked-at", where="policies", what=what, remedy=remedy, fault=False)
+        return (*found, note), ()
     try:
         inspection.set_policies(url, management_url, reset=reset)
     except ManagementDenied as denied:
         remedy = "give the user the tag policymaker, or import deploy/rabbitmq/policies.json as administrator"
         found = (*found, drift.Drift(code="missing-policy", where="policies", what=str(denied), remedy=remedy))
-    return found
+    try:
+        made = department_users.set_users(
+            url, management_url, departments or (), passwords=users.passwords, anew=users.anew
+        )
+    except ManagementDenied as denied:
+        remedy = "declare with an administrator's management address, once and after each change of departments"
+        where, what = "departments' users", str(denied)
+        return (*found, drift.Drift(code="not-looked-at", where=where, what=what, remedy=remedy, fault=False)), ()
+    return found, department_files.write(users.folder, url, made)
 
 
 def _row(one: drift.Drift) -> dict[str, str]:

@@ -19,11 +19,13 @@ from sqlalchemy.exc import DBAPIError
 
 from deploy.launcher import services
 from deploy.launcher.choosing import data_dir_option, settings_at_hand
+from services.dispatch import calendars
 from shared import jurisdiction as packs
 from shared.contracts.topology import SERVICES
 from shared.jurisdiction import Jurisdiction
 from shared.kernel.clock import Clock
 from shared.kernel.errors import Misconfigured
+from shared.kernel.worktime import WorkingCalendar
 from shared.ledger import outbox, parking, quarantine
 from shared.ledger.engines import open_engine, reading
 from shared.ledger.errors import Transient
@@ -90,7 +92,7 @@ def _examine(data_dir: Path | None) -> Iterator[Finding]:
         yield Finding(level="fail", about="pack 辖区包", what=str(error).splitlines()[0], remedy=remedy)
     else:
         yield from _pack(pack)
-        yield _calendar(pack, clock)
+        yield _calendar(_in_force(pack, settings), clock)
     for name in SERVICES:
         yield from _database(name, settings, clock)
     yield from _broker(settings)
@@ -129,15 +131,31 @@ def _pack(pack: Jurisdiction) -> Iterator[Finding]:
         yield Finding(level="ok", about="pack 辖区包", what=said)
 
 
-def _calendar(pack: Jurisdiction, clock: Clock) -> Finding:
-    until: date = pack.calendar.covered_until
-    left = until - pack.calendar.local_date(clock.now())
+def _in_force(pack: Jurisdiction, settings: Settings) -> WorkingCalendar:
+    """The town's calendar with the years that were taken in; the pack's own where the database does not say."""
+    engine = open_engine(settings.database_for("dispatch"), pool_size=1)
+    try:
+        if pending(engine, services.definition("dispatch")):
+            return pack.calendar
+        with reading(engine) as db:
+            return calendars.stored(db, pack).own
+    except (DBAPIError, Transient):
+        return pack.calendar  # told with the database, below
+    finally:
+        engine.dispose()
+
+
+def _calendar(calendar: WorkingCalendar, clock: Clock) -> Finding:
+    until: date = calendar.covered_until
+    left = until - calendar.local_date(clock.now())
     about, said = "calendar 工作日历", f"covered until {until}"
     if left < timedelta():
-        remedy = "Install the release with this year's calendar: due times are provisional until then."
+        remedy = "gridwhistle calendar import FILE with this year's notice: due times are provisional until then."
         return Finding(level="fail", about=about, what=said, remedy=remedy)
     if left < _CALENDAR_AHEAD:
-        remedy = "Install next year's calendar as soon as it is published: later due times are provisional."
+        remedy = (
+            "gridwhistle calendar import FILE as soon as next year's notice is out: later due times are provisional."
+        )
         return Finding(level="warn", about=about, what=f"{said}, {left.days} days from now", remedy=remedy)
     return Finding(level="ok", about=about, what=said)
 
@@ -181,7 +199,9 @@ def _broker(settings: Settings) -> Iterator[Finding]:
         yield Finding(level="ok", about=about, what="none: embedded mode")
         return
     try:
-        found = drift.faults(inspection.inspect(settings.broker_url, settings.broker_management_url))
+        departments = tuple(unit.id for unit in packs.load(Path(settings.jurisdiction)).departments())
+        seen = inspection.inspect(settings.broker_url, settings.broker_management_url, departments)
+        found = drift.faults(seen)
     except (BrokerAway, Misconfigured) as error:
         yield Finding(level="fail", about=about, what=str(error), remedy="Start RabbitMQ, or correct its address.")
         return

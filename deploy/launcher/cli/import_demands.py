@@ -7,7 +7,6 @@ Every row carries its id in the other system, so running the command again adds 
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -20,8 +19,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from deploy.launcher.choosing import data_dir_option, settings_at_hand
-from deploy.launcher.client import Answered, SuiteClient, addresses_of, operator_token
+from deploy.launcher.choosing import data_dir_option
+from deploy.launcher.client import Answered, SuiteClient, whom_to_ask
 from deploy.launcher.csv_rows import DEFAULT_MAPPING, Reader, Row, read_mapping, with_overrides
 
 #: Seconds to wait for an address that has never answered.
@@ -80,7 +79,7 @@ def command(  # noqa: PLR0913 -- one parameter per option
     mapping = with_overrides(read_mapping(mapping_file), pairs)
     reader = Reader(path=file, mapping=mapping, encoding=encoding, timezone=timezone)
     console = Console(stderr=True)
-    address, bearer = _whom_to_ask(url, token, data_dir)
+    address, bearer = whom_to_ask("intake", url, token, data_dir)
     client = SuiteClient(
         {"intake": address}, bearer, first_patience=_FIRST_PATIENCE_S,
         say=lambda words: console.print(words, markup=False, highlight=False),
@@ -107,20 +106,6 @@ def command(  # noqa: PLR0913 -- one parameter per option
             if not finished:
                 console.print("未完成；再次运行即可接着导入 Not finished; run it again, it goes on.", highlight=False)
     return 1 if account.refused else 0
-
-
-def _whom_to_ask(url: str | None, token: str | None, data_dir: Path | None) -> tuple[str, str]:
-    """Intake's address and a token, from the installation at hand where they are not given. Raises Misconfigured."""
-    secret = os.environ.get("GRIDWHISTLE_TOKEN_SECRET")
-    if token is None and secret and data_dir is None:
-        token = operator_token(secret)
-    if url is not None and token is not None:
-        return url.rstrip("/"), token
-    settings = settings_at_hand(data_dir)
-    address = url or addresses_of(settings)["intake"]
-    if token is None:
-        token = operator_token(settings.token_secret, issuer=settings.token_issuer, audience=settings.token_audience)
-    return address.rstrip("/"), token
 
 
 @dataclass(kw_only=True)

@@ -13,14 +13,16 @@ from pathlib import Path
 
 import click
 
+from deploy.launcher import department_files
 from deploy.launcher.installation import note_settings, trial_settings
 from deploy.launcher.suite import with_public_url
 from deploy.launcher.supervisor import Supervisor, check_ports, plan, refuse_second
 from deploy.servers import PrivatePostgreSQL, PrivateRabbitMQ, ServerError
+from shared import jurisdiction as packs
 from shared.contracts.topology import SERVICES
 from shared.kernel.errors import Misconfigured
 from shared.runtime.settings import Settings, read
-from shared.wire import inspection
+from shared.wire import department_users, inspection
 
 #: Databases and the virtual host of private servers.
 DATABASES, VHOST = "gridwhistle_{service}", "gridwhistle"
@@ -119,6 +121,9 @@ def _with_servers(settings: Settings, servers: ExitStack) -> Settings:
     broker_url = broker.url_for(VHOST)
     management_url = broker.management_url.replace("://", f"://{broker.user}:{broker.password}@")
     inspection.set_policies(broker_url, management_url)
+    departments = tuple(unit.id for unit in packs.load(Path(settings.jurisdiction)).departments())
+    made = department_users.set_users(broker_url, management_url, departments)
+    department_files.write(settings.data_dir / "departments", broker_url, made)
     return replace(
         settings,
         broker_url=broker_url,

@@ -15,12 +15,15 @@ from shared.wire.policies import policies
 #: The virtual host in the files; the suite uses whichever its address names.
 VHOST = "gridwhistle"
 _OURS = r"^gridwhistle\."
+#: And what belongs to departments: their queues and exchanges.
+_ALL = r"^(gridwhistle|whistle|department)\."
 #: User -> (tags, right to configure, write, read).
 USERS: dict[str, tuple[list[str], str, str, str]] = {
     # Services and relays.
     "gridwhistle-suite": ([], _OURS, _OURS, _OURS),
-    # `gridwhistle declare` and its --check: sets policies, publishes nothing, reads what it binds.
-    "gridwhistle-declare": (["policymaker", "monitoring"], _OURS, _OURS, _OURS),
+    # `gridwhistle declare` and its --check: sets policies, publishes nothing, reads what it binds. Making departments'
+    # users takes an administrator.
+    "gridwhistle-declare": (["policymaker", "monitoring"], _ALL, _ALL, _ALL),
 }
 
 
@@ -40,11 +43,11 @@ def definitions() -> str:
             ],
             "bindings": [
                 _in_vhost(
-                    {"source": one.exchange, "destination": one.name, "destination_type": "queue"}
+                    {"source": source, "destination": one.name, "destination_type": "queue"}
                     | {"routing_key": key, "arguments": {}}
                 )
                 for one in arrangement.queues()
-                for key in one.keys
+                for source, key in one.bindings
             ],
         }
     )

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.launcher import services
-from deploy.launcher.documents import asyncapi, broker, commands, metrics, openapi, samples, settings, states
+from deploy.launcher.documents import (
+    asyncapi,
+    asyncapi_departments,
+    broker,
+    commands,
+    metrics,
+    openapi,
+    samples,
+    settings,
+    states,
+)
 from shared.contracts import registry
 from shared.kernel.errors import Misconfigured
 
@@ -32,6 +42,7 @@ def documents(root: Path = ROOT) -> dict[Path, str]:
     definitions = services.definitions()
     made = {
         Path("docs/asyncapi.yaml"): asyncapi.text(),
+        Path("docs/asyncapi-departments.yaml"): asyncapi_departments.text(),
         Path("docs/commands.md"): commands.text(definitions),
         Path("docs/metrics.md"): metrics.text(root),
         Path("docs/states.md"): states.text(tuple(definitions)),

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from deploy.launcher.scenario import doors
+from deploy.launcher.scenario.department_programs import LoopbackPrograms
 from deploy.launcher.scenario.stage import Happening, MatterView
 from deploy.launcher.suite import Suite
 from services.oversight.handlers.evaluations import TOKEN_PURPOSE
@@ -29,6 +30,7 @@ class EmbeddedStage:
     def __init__(self, jurisdiction: Jurisdiction) -> None:
         self._jurisdiction = jurisdiction
         self._suite: Suite | None = None
+        self._programs: LoopbackPrograms | None = None
         self._began = datetime.min.replace(tzinfo=UTC)
         self._events: list[Happening] = []
 
@@ -55,6 +57,9 @@ class EmbeddedStage:
 
     def close(self) -> None:
         """Let the suite go."""
+        if self._programs is not None:
+            self._programs.close()
+            self._programs = None
         if self._suite is not None:
             self._suite.close()
             self._suite = None
@@ -73,6 +78,21 @@ class EmbeddedStage:
     def execute(self, command: str, content: Mapping[str, Any], actor: Actor) -> Mapping[str, Any]:
         """Carry out a command and let its events arrive everywhere. Raises Refusal."""
         return self.suite.execute(command, dict(content), actor).body
+
+    def run_programs(self, departments: Mapping[str, str]) -> None:
+        """Have departments' own programs work in this process."""
+        if departments:
+            folder = self.suite.applications["dispatch"].at_hand.data_dir / "departments"
+            self._programs = self._programs or LoopbackPrograms(self.suite, folder)
+            for department, way in departments.items():
+                self._programs.run(department, way)
+
+    def answer_as(self, department: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
+        """An officer answers by the department's own program. Raises Refusal."""
+        if self._programs is None:
+            message = "run_programs() comes first"
+            raise RuntimeError(message)
+        return self._programs.answer(department, content)
 
     def advance(self, to: datetime) -> None:
         """Let time pass, from due instant to due instant."""

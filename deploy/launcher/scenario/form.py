@@ -21,6 +21,8 @@ from shared.kernel.worktime import InvalidTarget, parse_duration
 
 #: How long a step awaits an event when it does not say (simulated time).
 AWAIT_WITHIN = timedelta(days=1)
+#: How a department's own program works: its officers answer, or it reports in by itself.
+BY_HAND, REPORTS_IN = "by-hand", "reports-in"
 #: Steps in one scenario; more belong into two.
 MOST_STEPS = 1_000
 
@@ -49,7 +51,7 @@ class Step:
     at: datetime | None = None
     #: Nothing but time passes.
     wait: timedelta | None = None
-    #: A person of the pack, `asker` (of the demand registered last), or `asker:$demand`.
+    #: A person of the pack, `asker` (of the demand registered last), `asker:$demand`, or `department:<id>`.
     person: str | None = None
     #: `<service>.<command>`.
     do: str | None = None
@@ -105,6 +107,8 @@ class Scenario:
     start: datetime
     steps: tuple[Step, ...]
     expectations: tuple[Expectation, ...]
+    #: Department whose own program hears and answers (deploy/examples/department) -> BY_HAND or REPORTS_IN.
+    departments: Mapping[str, str] = field(default_factory=dict)
     #: Where it was read from, for messages.
     file: str = ""
 
@@ -176,6 +180,11 @@ _SCENARIO = Schema.from_dict(
         "scenario": _word(required=True),
         "jurisdiction": _word(required=True),
         "start": Instant(required=True),
+        "departments": fields.Dict(
+            keys=fields.String(),
+            values=fields.String(validate=validate.OneOf((BY_HAND, REPORTS_IN))),
+            load_default=dict,
+        ),
         "steps": fields.List(fields.Raw(), required=True, validate=validate.Length(min=1, max=MOST_STEPS)),
         "expect": fields.List(fields.Raw(), load_default=list),
     },
@@ -216,7 +225,7 @@ def build(value: Any, file: str = "scenario") -> Scenario:
         raise InvalidScenario(file, problems)
     return Scenario(
         name=whole["scenario"], jurisdiction=whole["jurisdiction"], start=whole["start"], steps=tuple(steps),
-        expectations=tuple(expectations), file=file,
+        expectations=tuple(expectations), departments=whole["departments"], file=file,
     )  # fmt: skip
 
 

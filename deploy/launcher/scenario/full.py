@@ -15,6 +15,7 @@ from typing import Any
 from deploy.launcher import services
 from deploy.launcher.client import SuiteClient, Unreachable
 from deploy.launcher.scenario import doors
+from deploy.launcher.scenario.department_programs import ProcessPrograms
 from deploy.launcher.scenario.stage import Happening, MatterView, StageFailed
 from services.oversight.handlers.evaluations import TOKEN_PURPOSE
 from shared.contracts.topology import SERVICES
@@ -44,11 +45,18 @@ _PLACE = re.compile(r"<([^>]+)>")
 class FullStage:
     """A running suite, driven from outside."""
 
-    def __init__(self, jurisdiction: Jurisdiction, settings: Settings, addresses: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        jurisdiction: Jurisdiction,
+        settings: Settings,
+        addresses: Mapping[str, str],
+        programs: ProcessPrograms | None = None,
+    ) -> None:
         """`addresses`: service -> base URL. Raises Misconfigured when the suite's clock cannot be moved."""
         if settings.clock_file is None:
             message = "a suite plays scenarios only when it runs with a clock file (GRIDWHISTLE_CLOCK_FILE)"
             raise Misconfigured(message)
+        self._programs = programs
         self._jurisdiction = jurisdiction
         self._settings = settings
         self._addresses = addresses
@@ -89,6 +97,25 @@ class FullStage:
         reply = self._client(actor).send(route.method, service, path, body, key=key)
         if reply.get("matter_id") is not None:
             self._matters.setdefault(str(reply["matter_id"]), 0)
+        self._rest()
+        return reply
+
+    def run_programs(self, departments: Mapping[str, str]) -> None:
+        """Start departments' own programs, each as a process. Raises StageFailed."""
+        if not departments:
+            return
+        if self._programs is None:
+            message = "this stage can run no department's program"
+            raise StageFailed(message)
+        for department, way in departments.items():
+            self._programs.run(department, way)
+
+    def answer_as(self, department: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
+        """An officer answers by the department's own program. Raises Refusal, StageFailed."""
+        if self._programs is None:
+            message = "run_programs() comes first"
+            raise RuntimeError(message)
+        reply = self._programs.answer(department, content)
         self._rest()
         return reply
 
@@ -172,6 +199,8 @@ class FullStage:
             answers = self._operations()
             _refuse_quarantine(answers)
             reasons = [*not_at_rest(answers), *_due_now(answers)]
+            if not reasons and self._programs is not None:
+                reasons = self._programs.under_way()
             counts = {name: (answer["emitted"], answer["received"]) for name, answer in answers.items()}
             if not reasons and counts == before:
                 return

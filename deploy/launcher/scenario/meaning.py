@@ -24,6 +24,10 @@ from shared.runtime.definition import Command
 ASKER = "asker"
 #: The command after which there is an asker.
 REGISTERING = "intake.register-demand"
+#: `as: department:dept-water` is an officer who answers by that department's own program.
+DEPARTMENT = "department"
+#: All that such an officer can do there.
+ANSWERING = "dispatch.answer-whistle"
 #: A step may lie this far before the one before it: none at all.
 _NO_TIME = timedelta()
 
@@ -42,6 +46,7 @@ _Fault = tuple[str, str, str, str]
 
 
 def _all(scenario: Scenario, jurisdiction: Jurisdiction, commands: Mapping[str, Command]) -> Iterator[_Fault]:
+    yield from _programs(scenario, jurisdiction)
     saved: set[str] = set()
     now = scenario.start
     has_asker = False
@@ -72,6 +77,28 @@ def _moved(now: datetime, step: Step) -> datetime:
     return now + (step.after or step.wait or timedelta())
 
 
+def _programs(scenario: Scenario, jurisdiction: Jurisdiction) -> Iterator[_Fault]:
+    """Departments whose own programs take part."""
+    known = [unit.id for unit in jurisdiction.departments()]
+    for department in scenario.departments:
+        if department not in known:
+            what = f"{jurisdiction.name} has no department {department!r}"
+            yield "departments", "unknown-department", what, _likely(department, known)
+    for step in scenario.steps:
+        own, place = department_of(step), f"step {step.number}"
+        if own is not None and own not in scenario.departments:
+            remedy = f"write `departments: {{{own}: by-hand}}` at the top"
+            yield place, "no-program", f"{own} runs no program of its own in this scenario", remedy
+        if own is not None and step.do != ANSWERING:
+            yield place, "not-by-program", f"a department's program cannot {step.do}", f"use {ANSWERING}"
+
+
+def department_of(step: Step) -> str | None:
+    """The department whose own program the step goes through; None: it is somebody else's step."""
+    kind, _, department = (step.person or "").partition(":")
+    return department if kind == DEPARTMENT and department else None
+
+
 def _is_asker(step: Step) -> bool:
     return step.person is not None and step.person.partition(":")[0] == ASKER
 
@@ -79,7 +106,8 @@ def _is_asker(step: Step) -> bool:
 def _step(
     step: Step, jurisdiction: Jurisdiction, commands: Mapping[str, Command], saved: set[str]
 ) -> Iterator[tuple[str, str, str]]:
-    if step.person is not None and not _is_asker(step) and step.person not in jurisdiction.staff:
+    special = _is_asker(step) or department_of(step) is not None
+    if step.person is not None and not special and step.person not in jurisdiction.staff:
         what = f"{jurisdiction.name} has no person {step.person!r}"
         yield "unknown-person", what, _likely(step.person, jurisdiction.staff)
     if step.do is not None:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from deploy.launcher.scenario.form import Expectation, Scenario, Step
-from deploy.launcher.scenario.meaning import ASKER, REGISTERING
+from deploy.launcher.scenario.meaning import ASKER, REGISTERING, department_of
 from deploy.launcher.scenario.stage import Happening, MatterView, Stage
 from shared.kernel.actor import Actor
 from shared.kernel.errors import Refusal
@@ -68,6 +68,8 @@ class _Otherwise(Exception):
 def play(scenario: Scenario, stage: Stage, *, progress: Callable[[Step], None] | None = None) -> Played:
     """Play a checked scenario. Raises StageFailed when the suite behind the stage does not work."""
     stage.begin(scenario.start)
+    if scenario.departments:
+        stage.run_programs(scenario.departments)
     before = len(stage.events())
     run = _Run(scenario, stage, before)
     unmet: list[Unmet] = []
@@ -114,11 +116,16 @@ class _Run:
 
     def _do(self, step: Step, command: str) -> None:
         content = self._filled(step.content)
-        actor = self._actor(step)
+        department = department_of(step)
+        actor = self._actor(step) if department is None else None
         if command == EVALUATING and "token" not in content and step.person and step.person.startswith(ASKER):
             content["token"] = self.stage.evaluation_token(str(content.get("evaluation")))
         try:
-            reply = self.stage.execute(command, content, actor)
+            reply = (
+                self.stage.execute(command, content, actor)
+                if actor is not None
+                else self.stage.answer_as(department or "", content)
+            )
         except Refusal as refusal:
             if refusal.code == step.refusal:
                 return

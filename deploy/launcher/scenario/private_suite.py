@@ -19,6 +19,7 @@ from pathlib import Path
 
 from deploy.launcher.client import addresses_of
 from deploy.launcher.installation import trial_settings
+from deploy.launcher.scenario.department_programs import processes
 from deploy.launcher.scenario.full import FullStage
 from deploy.launcher.scenario.stage import StageFailed
 from deploy.launcher.supervisor import RELAY_OFFSET, read_state
@@ -56,10 +57,13 @@ def running_stage(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gridwhistle-scenario-")))
         folder.chmod(0o755)  # PostgreSQL's own account has to reach its data below
         settings = trial_settings(folder / "suite", pack, port_base=_free_block())
+        management_url = None
         try:
+            if broker_url is None:
+                broker_url, management_url = _broker(stack, folder, say)
             settings = replace(
                 settings,
-                broker_url=broker_url or _broker(stack, folder, say),
+                broker_url=broker_url,
                 database_url=database_url or _database(stack, folder, say),
                 due_interval=DUE_INTERVAL_S,
                 clock_file=folder / "clock.offset",
@@ -71,12 +75,15 @@ def running_stage(
         clock.advance(start - clock.now())
         say("starting the suite 启动全套 …")
         stack.enter_context(_up(settings))
-        yield FullStage(jurisdiction, settings, addresses_of(settings))
+        programs = stack.enter_context(processes(broker_url, management_url, folder / "departments"))
+        yield FullStage(jurisdiction, settings, addresses_of(settings), programs)
 
 
-def _broker(stack: ExitStack, folder: Path, say: Callable[[str], None]) -> str:
+def _broker(stack: ExitStack, folder: Path, say: Callable[[str], None]) -> tuple[str, str]:
+    """Its address, and that of its management interface."""
     say("starting RabbitMQ 启动消息服务器 …")
-    return stack.enter_context(PrivateRabbitMQ(folder / "rabbitmq", say=say)).url_for(_VHOST)
+    broker = stack.enter_context(PrivateRabbitMQ(folder / "rabbitmq", say=say))
+    return broker.url_for(_VHOST), broker.management_url.replace("://", f"://{broker.user}:{broker.password}@")
 
 
 def _database(stack: ExitStack, folder: Path, say: Callable[[str], None]) -> str:

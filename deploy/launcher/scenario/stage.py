@@ -72,6 +72,14 @@ class Stage(Protocol):
         """Carry out a command, let its events arrive everywhere, and return its reply. Raises Refusal."""
         ...
 
+    def run_programs(self, departments: Mapping[str, str]) -> None:
+        """Have these departments' own programs hear and answer from now on: department -> how (form.BY_HAND …)."""
+        ...
+
+    def answer_as(self, department: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
+        """An officer answers by the department's own program. Raises Refusal."""
+        ...
+
     def advance(self, to: datetime) -> None:
         """Let time pass, from due instant to due instant, so that clocks warn, breach and climb in order."""
         ...

@@ -9,6 +9,8 @@ Rules, in one place:
 * A *held* clock stands while somebody else verifies: passed, it stops as of the handler's word; reworked, it runs on
   as if it had never stood, so verification costs the handler nothing and rework gives nothing away.
 * A *paused* clock stands by approval (挂账); its due instant moves by the pause, the first promise is kept beside it.
+* An *extended* clock (延期) has working days on top of its target. It, and one counted anew on another calendar, keeps
+  the steps that it did and that would still lie behind it; those that lie ahead again are done again.
 * After every hand-over the new unit gets a fresh `accept` clock (`stage` counts them), so that every level has a target
   and silence climbs on to the top. `resolve` never starts again within one attempt and breaches once.
 
@@ -30,6 +32,8 @@ from shared.kernel.worktime import Due, Pause, Target, TargetKind, WorkingCalend
 BREACH_AFTER: Final = timedelta(microseconds=1)
 #: Kinds that an approved suspension pauses, where the class is pausable.
 PAUSABLE: Final = frozenset({"resolve", "feedback"})
+#: Kinds that a granted extension gives more time.
+EXTENDABLE: Final = frozenset({"resolve", "feedback"})
 #: Kinds that wait for verification.
 HELD_BY_RESOLVING: Final = frozenset({"resolve"})
 #: Kinds that a progress note may report as reached.
@@ -112,6 +116,10 @@ class SlaClock:
     breached_at: datetime | None = None
     stopped_at: datetime | None = None
     outcome: str | None = None
+    #: Working days granted on top of the target.
+    extended_days: int = 0
+    #: Which of the calendars taken in it was counted on; 0: the pack's own.
+    calendar_revision: int = 0
 
     @property
     def next_step_at(self) -> datetime | None:
@@ -132,11 +140,17 @@ class SlaClock:
 
 
 def promise(
-    calendar: WorkingCalendar, start: datetime, target: Target, rule: ResponseClass, pauses: Sequence[Pause] = ()
+    calendar: WorkingCalendar,
+    start: datetime,
+    target: Target,
+    rule: ResponseClass,
+    pauses: Sequence[Pause] = (),
+    *,
+    extended: int = 0,
 ) -> Promise:
     """What a target started at `start` promises under the class's warn and gross shares. Raises BeyondCalendar."""
     shares = (*rule.warn_shares, rule.grossly_overdue_share)
-    due, (*warned, grossly) = calendar.due_and_shares(start, target, shares, pauses)
+    due, (*warned, grossly) = calendar.due_and_shares(start, target, shares, pauses, extended=extended)
     warnings = [Step(f"warn-{round(share * 100)}", at) for share, at in zip(rule.warn_shares, warned, strict=True)]
     breach = due.at + BREACH_AFTER
     gross = max(grossly, breach)
@@ -149,7 +163,9 @@ def _words(due: Due) -> str:
     return f"{';'.join(step.zh for step in said)} ({'; '.join(step.en for step in said)})"[:_WORDS]
 
 
-def renewed(clock: SlaClock, kept: Promise, rule: ResponseClass, target: Target, *, now: datetime) -> SlaClock:
+def renewed(
+    clock: SlaClock, kept: Promise, rule: ResponseClass, target: Target, *, now: datetime, extended: int = 0
+) -> SlaClock:
     """The clock under a new promise (reclassification): same start. A breach that still stands is not repeated."""
     stands = clock.breached_at is not None and now > kept.due_at
     due_place = next(place for place, step in enumerate(kept.steps) if step.name == "due")
@@ -157,7 +173,20 @@ def renewed(clock: SlaClock, kept: Promise, rule: ResponseClass, target: Target,
         clock, response_class=rule.id, target=target, words=kept.words, due_at=kept.due_at,
         provisional=kept.provisional,
         steps=kept.steps, promise=clock.promise + 1, fired=due_place + 1 if stands else 0,
-        breached_at=clock.breached_at if stands else None,
+        breached_at=clock.breached_at if stands else None, extended_days=extended,
+    )  # fmt: skip
+
+
+def remade(clock: SlaClock, kept: Promise, *, now: datetime) -> SlaClock:
+    """The clock when the same target came out otherwise (more time, another calendar).
+
+    What it did and would still have done by `now` stays done, a breach too; the rest is done again when it comes.
+    """
+    done = sum(step.at <= now for step in kept.steps[: clock.fired])
+    breached = any(step.name == "due" for step in kept.steps[:done])
+    return replace(
+        clock, words=kept.words, due_at=kept.due_at, provisional=kept.provisional, steps=kept.steps, fired=done,
+        promise=clock.promise + (done < clock.fired), breached_at=clock.breached_at if breached else None,
     )  # fmt: skip
 
 

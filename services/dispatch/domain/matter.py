@@ -64,6 +64,8 @@ class Matter:
     #: How the first attempt came out; stays when the matter is reopened.
     first_outcome: str | None
     first_on_time: bool | None
+    #: What handling was estimated to cost, yuan; None: nobody said.
+    cost_yuan: int | None = None
     #: Of its running clocks: next due instant, last warning, gross instant; NEVER without one.
     due_at: datetime
     soon_at: datetime

@@ -111,3 +111,69 @@ class InThePast(Refusal):
     """The instant has passed already. Give one that lies ahead."""
 
     code = "in-the-past"
+
+
+class ForeignDepartment(Refusal):
+    """The department belongs to another territory. Call one of the place itself or of a level above it."""
+
+    code = "foreign-department"
+
+
+class DecisionFinal(Conflict):
+    """It was finally decided that the department has to come. Report in; whoever decided may end the call."""
+
+    code = "decision-final"
+
+
+class NoContest(Conflict):
+    """No dispute of that department is open in the call. Look at the call again; perhaps it was decided already."""
+
+    code = "no-contest"
+
+
+class NoExtensionAsked(Conflict):
+    """The department did not ask for more time, or its wish was decided on. Look at the call again."""
+
+    code = "no-extension-asked"
+
+
+class WhistleExtensionLimit(Refusal):
+    """The department was granted more time as often as the pack allows. Finish, or say what stands in the way."""
+
+    code = "whistle-extension-limit"
+
+
+class UntilMissing(Refusal):
+    """Nobody said until when. Give the instant by which the department is to be done."""
+
+    code = "until-missing"
+
+
+class AlreadyScored(Conflict):
+    """The department was scored for this call; a score is given once. Nothing to do."""
+
+    code = "already-scored"
+
+
+class PartNotOver(Conflict):
+    """The department is still at work. Score it when its part, or the call, is over."""
+
+    code = "part-not-over"
+
+
+class NotTheWhistler(Forbidden):
+    """Only the unit that whistled may do this. Ask its desk."""
+
+    code = "not-the-whistler"
+
+
+class LevelAboveDecides(Forbidden):
+    """That is for the level above the one that whistled. Ask its desk."""
+
+    code = "level-above-decides"
+
+
+class NotBelow(Refusal):
+    """A matter is handed back downwards, to a unit below the one responsible where somebody can take it. Name one."""
+
+    code = "not-below"

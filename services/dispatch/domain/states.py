@@ -42,7 +42,13 @@ class Action(StrEnum):
     PROGRESS = "progress"
     RETURN = "return"
     ESCALATE = "escalate"
+    HAND_BACK = "hand-back"
+    ESTIMATE_COST = "estimate-cost"
     RECLASSIFY = "reclassify"
+    REQUEST_EXTENSION = "request-extension"
+    DECIDE_EXTENSION = "decide-extension"
+    REQUEST_SUSPENSION = "request-suspension"
+    DECIDE_SUSPENSION = "decide-suspension"
     SUSPEND = "suspend"
     RESUME = "resume"
     BLOW_WHISTLE = "blow-whistle"
@@ -74,14 +80,23 @@ TRANSITIONS: Final[dict[tuple[State, Action], State]] = {
     (_S.ASSIGNED, _A.ACCEPT): _S.IN_PROGRESS,
     (_S.ASSIGNED, _A.RETURN): _S.ASSIGNED,
     (_S.ASSIGNED, _A.ESCALATE): _S.ASSIGNED,
+    (_S.ASSIGNED, _A.HAND_BACK): _S.ASSIGNED,
+    (_S.ASSIGNED, _A.ESTIMATE_COST): _S.ASSIGNED,
     (_S.ASSIGNED, _A.RECLASSIFY): _S.ASSIGNED,
+    (_S.ASSIGNED, _A.DECIDE_EXTENSION): _S.ASSIGNED,
     (_S.ASSIGNED, _A.BLOW_WHISTLE): _S.ASSIGNED,
     (_S.ASSIGNED, _A.WITHDRAW): _S.WITHDRAWN,
     (_S.IN_PROGRESS, _A.ASSIGN): _S.ASSIGNED,
     (_S.IN_PROGRESS, _A.PROGRESS): _S.IN_PROGRESS,
     (_S.IN_PROGRESS, _A.RETURN): _S.ASSIGNED,
     (_S.IN_PROGRESS, _A.ESCALATE): _S.ASSIGNED,
+    (_S.IN_PROGRESS, _A.HAND_BACK): _S.ASSIGNED,
+    (_S.IN_PROGRESS, _A.ESTIMATE_COST): _S.IN_PROGRESS,
     (_S.IN_PROGRESS, _A.RECLASSIFY): _S.IN_PROGRESS,
+    (_S.IN_PROGRESS, _A.REQUEST_EXTENSION): _S.IN_PROGRESS,
+    (_S.IN_PROGRESS, _A.DECIDE_EXTENSION): _S.IN_PROGRESS,
+    (_S.IN_PROGRESS, _A.REQUEST_SUSPENSION): _S.IN_PROGRESS,
+    (_S.IN_PROGRESS, _A.DECIDE_SUSPENSION): _S.IN_PROGRESS,
     (_S.IN_PROGRESS, _A.SUSPEND): _S.SUSPENDED,
     (_S.IN_PROGRESS, _A.BLOW_WHISTLE): _S.IN_PROGRESS,
     (_S.IN_PROGRESS, _A.RESOLVE): _S.RESOLVED,
@@ -155,16 +170,3 @@ def after_answer(part: Part, answer: str) -> Part:
             where="answer",
             remedy=f"Possible answers now: {ways}.",
         ) from None
-
-
-def diagram() -> str:
-    """The machine as a mermaid state diagram, for docs/."""
-    lines = ["stateDiagram-v2"]
-    lines += [f"    [*] --> {_node(state)}" for state in State if state in BEGINNINGS]
-    lines += [f"    {_node(here)} --> {_node(there)}: {action}" for (here, action), there in TRANSITIONS.items()]
-    lines += [f"    {_node(state)} --> [*]" for state in State if state in FINAL or state is State.CLOSED]
-    return "\n".join(lines) + "\n"
-
-
-def _node(state: State) -> str:
-    return state.value.replace("-", "_")

@@ -5,11 +5,13 @@ Every handler opens one, says what it does, and ends with `saved`. It must never
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from services.dispatch import repository
+from services.dispatch import calendars, repository
 from services.dispatch.domain.clocks import SlaClock, Status
 from services.dispatch.domain.matter import NEVER, Matter
 from services.dispatch.domain.refusals import UnknownMatter
@@ -60,6 +62,11 @@ class Case:
         """The response class; None when a newer pack has dropped it: its running clocks go on, none is started."""
         return self.jurisdiction.policy.classes.get(self.matter.response_class)
 
+    @property
+    def working_time(self) -> calendars.InForce:
+        """The working calendars in force."""
+        return calendars.in_force(self.work)
+
     def pauses(self) -> tuple[Pause, ...]:
         """Suspensions that are over; asks the database only for matters that had one."""
         return repository.ended_pauses(self.work.db, self.matter.id) if self.matter.pauses else ()
@@ -92,6 +99,23 @@ class Case:
             for clock in self.clocks.values()
             if clock.status is not Status.STOPPED and (not kinds or clock.kind in kinds)
         ]
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """A savepoint: when the block raises, its writes and events are undone and the case is as it was before."""
+        before = (
+            self.matter,
+            self._stored_clocks,
+            None if self._clocks is None else dict(self._clocks),
+            len(self._steps),
+        )
+        try:
+            with self.work.attempt():
+                yield
+        except BaseException:
+            self.matter, self._stored_clocks, self._clocks, steps = before
+            del self._steps[steps:]
+            raise
 
     def note(self, action: str, **detail: Any) -> None:
         """Keep what was done; absent details are left out."""

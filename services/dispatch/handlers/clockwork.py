@@ -1,4 +1,6 @@
-"""Starting, stopping, pausing and renewing the clocks of a case, with their events. The rules are `domain.clocks`.
+"""Starting, stopping, pausing, extending and renewing the clocks of a case, with their events.
+
+The rules are `domain.clocks`.
 
 After every hand-over the new unit gets a fresh `accept` clock: every level has a target, and silence climbs on until
 the top, where the matter stays, flagged. `resolve` and the hazard clocks run through hand-overs untouched.
@@ -10,9 +12,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.dispatch.domain import clocks as rules
-from services.dispatch.domain.clocks import SlaClock, Status
+from services.dispatch.domain.clocks import Promise, SlaClock, Status
 from services.dispatch.handlers.case import Case
-from shared.contracts import dispatch
+from shared.contracts import dispatch, timing
+from shared.jurisdiction import ResponseClass
+from shared.kernel.worktime import Due, Pause
 
 _ACCEPT = "accept"
 #: Runs on a whistle call, not on the matter: `whistles.report_in_by`.
@@ -39,12 +43,14 @@ def start(case: Case, kind: str, at: datetime) -> None:
     if rule is None:
         return
     target = rule.clocks[kind]
-    promised = rules.promise(case.jurisdiction.calendar, at, target, rule)
+    counted_on = case.working_time
+    promised = rules.promise(counted_on.of(rule), at, target, rule)
     clock = SlaClock(
         id=case.work.new_id(), matter_id=matter.id, kind=kind, attempt=matter.attempt,
         stage=matter.stage if kind == _ACCEPT else 0, response_class=rule.id, unit=matter.unit, target=target,
         words=promised.words, started_at=at, original_due_at=promised.due_at, due_at=promised.due_at,
         provisional=promised.provisional, steps=promised.steps, fired=0, promise=1, status=Status.RUNNING,
+        calendar_revision=counted_on.revision,
     )  # fmt: skip
     case.put(clock)
     case.work.emit(
@@ -74,7 +80,7 @@ def _stop(case: Case, clock: SlaClock, at: datetime, *, cancelled: bool) -> None
         done = replace(done, breached_at=done.due_at)
         tell_breach(case, done)
     case.put(done)
-    used = rules.budget_used(case.jurisdiction.calendar, clock, at, case.pauses())
+    used = rules.budget_used(case.working_time.of(case.rule), clock, at, _rests(case, clock.kind))
     case.work.emit(
         dispatch.ClockStopped(
             clock_id=done.id, matter_id=done.matter_id, kind=done.kind, unit=case.matter.unit, stopped_at=at,
@@ -120,32 +126,94 @@ def pause(case: Case) -> None:
 
 def resume(case: Case) -> None:
     """Paused clocks run on, their due instants moved by what the suspension took; end the pause first."""
-    pauses = case.pauses()
     for clock in case.live():
         if clock.status is Status.PAUSED:
             rule = case.rule
             if rule is None:
                 case.put(replace(clock, status=Status.RUNNING))
                 continue
-            kept = rules.promise(case.jurisdiction.calendar, clock.started_at, clock.target, rule, pauses)
-            _moved(case, clock, rules.resumed(clock, kept), "resumed")
+            _moved(case, clock, rules.resumed(_current(case, clock), _counted(case, clock, rule)), "resumed")
 
 
-def reclassify(case: Case) -> None:
-    """The matter has another class now: clocks keep start and pauses; kinds the class does not know are cancelled."""
+def extend(case: Case, days: int) -> None:
+    """More time was granted: so many working days on top."""
     rule = case.rule
     if rule is None:
         return
-    pauses = case.pauses() if rule.pausable else ()
-    live = case.live()
-    for clock in live:
+    for clock in case.live(*rules.EXTENDABLE):
+        longer = replace(_current(case, clock), extended_days=clock.extended_days + days)
+        _moved(case, clock, rules.remade(longer, _counted(case, longer, rule), now=case.now), "extended")
+
+
+def recount(case: Case) -> tuple[str, ...]:
+    """A year was taken in: clocks that have not stopped are counted anew. Returns the kinds that came out otherwise."""
+    rule, in_force = case.rule, case.working_time
+    moved = []
+    for clock in case.live():
+        if clock.calendar_revision >= in_force.revision:
+            continue
+        # Of a class that the pack no longer has, nothing is known to count with.
+        new = _current(case, clock)
+        if rule is not None:
+            new = rules.remade(new, _counted(case, clock, rule), now=case.now)
+        case.put(new)
+        if (new.due_at, new.provisional) != (clock.due_at, clock.provisional):
+            moved.append(clock.kind)
+            case.work.emit(
+                timing.ClockRecounted(
+                    clock_id=new.id, matter_id=new.matter_id, kind=new.kind, unit=case.matter.unit,
+                    from_due_at=clock.due_at, due_at=new.due_at, original_due_at=new.original_due_at, target=new.words,
+                    provisional=new.provisional, response_class=new.response_class,
+                    calendar=in_force.of(rule).version,
+                )
+            )  # fmt: skip
+    return tuple(moved)
+
+
+def explained(case: Case, clock: SlaClock) -> Due:
+    """When the clock is due on the calendar in force, step by step; a stopped one keeps what it was counted on."""
+    return case.working_time.of(case.rule).due(
+        clock.started_at, clock.target, _rests(case, clock.kind), extended=clock.extended_days
+    )
+
+
+def _current(case: Case, clock: SlaClock) -> SlaClock:
+    """The clock, about to be counted on the calendar in force."""
+    return replace(clock, calendar_revision=case.working_time.revision)
+
+
+def _counted(case: Case, clock: SlaClock, rule: ResponseClass) -> Promise:
+    """What the clock's own target comes to now."""
+    return rules.promise(
+        case.working_time.of(rule), clock.started_at, clock.target, rule, _rests(case, clock.kind),
+        extended=clock.extended_days,
+    )  # fmt: skip
+
+
+def _rests(case: Case, kind: str) -> tuple[Pause, ...]:
+    """Suspensions that count for a kind of clock; of a class that never pauses, hazards above all, none does."""
+    never = case.rule is not None and not case.rule.pausable
+    return () if never or kind not in rules.PAUSABLE else case.pauses()
+
+
+def reclassify(case: Case) -> None:
+    """The matter has another class now: clocks keep start and pauses; kinds the class does not know are cancelled.
+
+    Where the new class never pauses, as hazards do, the pauses of the old one do not count.
+    """
+    rule = case.rule
+    if rule is None:
+        return
+    for clock in case.live():
         if clock.kind not in rule.clocks:
             _stop(case, clock, case.now, cancelled=True)
             continue
         target = rule.clocks[clock.kind]
-        standing = pauses if clock.kind in rules.PAUSABLE else ()
-        kept = rules.promise(case.jurisdiction.calendar, clock.started_at, target, rule, standing)
-        _moved(case, clock, rules.renewed(clock, kept, rule, target, now=case.now), "reclassified")
+        # More time that was granted stays granted, where the new class grants any.
+        extended = 0 if rule.extension is None else clock.extended_days
+        kept = _counted(case, replace(clock, target=target, extended_days=extended), rule)
+        renewed = rules.renewed(_current(case, clock), kept, rule, target, now=case.now, extended=extended)
+        _moved(case, clock, renewed, "reclassified")
     known = {clock.kind for clock in case.clocks.values() if clock.attempt == case.matter.attempt}
     for kind in rule.clocks:
         if kind not in known and kind != _OF_CALLS:

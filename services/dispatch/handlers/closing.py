@@ -6,9 +6,10 @@ from services.dispatch import commands
 from services.dispatch.domain.matter import check_reopening
 from services.dispatch.domain.refusals import EvidenceMissing, ReopenLimit, VerifierIsHandler
 from services.dispatch.domain.states import Action, allows
-from services.dispatch.handlers import clockwork, early
+from services.dispatch.handlers import clockwork, early, joining
+from services.dispatch.handlers.calls import check_calls
 from services.dispatch.handlers.case import Case, open_case
-from services.dispatch.handlers.whistling import settle_calls
+from services.dispatch.handlers.claiming import withdraw_claims
 from shared.contracts import dispatch, oversight, shapes
 from shared.ledger.unit_of_work import UnitOfWork
 from shared.runtime.definition import Reply
@@ -18,7 +19,7 @@ WANTS_REOPENING, BEYOND_LIMIT = "asker-wants-reopening", "reopen-limit-reached"
 
 
 def resolve(command: commands.Resolve, work: UnitOfWork) -> Reply:
-    """Say what was done. Raises EvidenceMissing, WhistleOpen, IllegalTransition."""
+    """Say what was done. Raises EvidenceMissing, WhistleOpen, PartsOpen, IllegalTransition."""
     case = open_case(work, command.matter)
     case.do(Action.RESOLVE)
     if work.jurisdiction.policy.closure.evidence_required and not command.evidence:
@@ -27,7 +28,8 @@ def resolve(command: commands.Resolve, work: UnitOfWork) -> Reply:
             where="evidence",
             remedy="Attach a photo, note, document or signature.",
         )
-    settle_calls(case)
+    joining.check_parts(case)
+    check_calls(case)
     case.change(outcome=command.outcome, resolved_at=case.now, resolved_by=case.actor)
     clockwork.hold(case)
     work.emit(
@@ -68,9 +70,10 @@ def verify(command: commands.Verify, work: UnitOfWork) -> Reply:
 
 
 def close(command: commands.Close, work: UnitOfWork) -> Reply:
-    """Close a verified matter. Raises IllegalTransition."""
+    """Close a verified matter. Raises PartsOpen, IllegalTransition."""
     case = open_case(work, command.matter)
     case.do(Action.CLOSE)
+    joining.check_parts(case)
     clockwork.stop(case)
     on_time = clockwork.on_time(case)
     matter = case.matter
@@ -84,11 +87,14 @@ def close(command: commands.Close, work: UnitOfWork) -> Reply:
         )
     )  # fmt: skip
     case.note(Action.CLOSE, note=command.note, on_time=on_time)
-    return case.saved(on_time=on_time)
+    withdraw_claims(case, "事项已结案 the matter is closed")
+    reply = case.saved(on_time=on_time)
+    joining.part_ended(case)
+    return reply
 
 
 def reopen(command: commands.Reopen, work: UnitOfWork) -> Reply:
-    """Take a closed matter up again. Raises ReopenLimit, IllegalTransition."""
+    """Take a closed matter up again. Raises ReopenLimit, WholeClosed, IllegalTransition."""
     case = open_case(work, command.matter)
     _reopen(case, command.reason, case.actor)
     return case.saved()
@@ -97,6 +103,7 @@ def reopen(command: commands.Reopen, work: UnitOfWork) -> Reply:
 def _reopen(case: Case, reason: str, by: str) -> None:
     case.do(Action.REOPEN)
     check_reopening(case.matter, case.jurisdiction.policy.reopen, case.now)
+    joining.check_whole(case)
     attempt = case.matter.attempt + 1
     case.change(
         attempt=attempt, attempt_at=case.now, closed_at=None, resolved_at=None, resolved_by=None, person=None, stage=0,

@@ -1,26 +1,17 @@
-"""Who is responsible: assignment, return and the climb up the ladder (C1, J5). Works when nobody is assigned.
-
-A climb is never lost: what cannot climb by itself stays where it is, flagged, with the reason kept.
-"""
+"""Who is responsible, by somebody's word: assignment, return, escalation, hand-back, cost (C1, J5)."""
 
 from __future__ import annotations
 
-from services.dispatch import commands, repository
+from services.dispatch import climb_repository, commands
 from services.dispatch.domain import ladder
-from services.dispatch.domain.refusals import NoLevelAbove, NotInUnit, NotTerritory, UnknownReason
-from services.dispatch.domain.states import Action, State, allows
-from services.dispatch.handlers import clockwork
+from services.dispatch.domain.refusals import NotBelow, NotInUnit, NotTerritory, UnknownReason
+from services.dispatch.domain.states import Action
 from services.dispatch.handlers.case import Case, open_case
+from services.dispatch.handlers.climbing import BY_REASON, BY_RULE, climb, climb_by_itself, hand_over, top_of
 from shared.contracts import dispatch
 from shared.jurisdiction import DEPARTMENT, Unit
-from shared.kernel.errors import Refusal
 from shared.ledger.unit_of_work import UnitOfWork
 from shared.runtime.definition import Reply
-
-#: Flag of a matter that should have climbed and could not.
-STUCK = "cannot-climb"
-#: Flag of a matter whose unit has nobody, nor any above it.
-NOBODY = "nobody-responsible"
 
 
 def escalate(command: commands.Escalate, work: UnitOfWork) -> Reply:
@@ -33,8 +24,8 @@ def escalate(command: commands.Escalate, work: UnitOfWork) -> Reply:
             where="reason",
             remedy=f"Use one of: {', '.join(reasons)}.",
         )
-    skipped = climb(case, cause="reason", reason=command.reason, note=command.note)
-    return case.saved(skipped=list(skipped))
+    choice = climb(case, cause=BY_REASON, reason=command.reason, note=command.note)
+    return case.saved(skipped=list(choice.skipped))
 
 
 def return_matter(command: commands.ReturnMatter, work: UnitOfWork) -> Reply:
@@ -43,7 +34,7 @@ def return_matter(command: commands.ReturnMatter, work: UnitOfWork) -> Reply:
     case.do(Action.RETURN)
     choice = ladder.next_above(work.jurisdiction, case.matter.unit)
     if choice.unit is None:
-        raise _top(case)
+        raise top_of(case)
     from_unit = case.matter.unit
     returns = case.matter.returns + 1
     case.change(returns=returns)
@@ -56,8 +47,72 @@ def return_matter(command: commands.ReturnMatter, work: UnitOfWork) -> Reply:
     case.note(Action.RETURN, to_unit=choice.unit.id, reason=command.reason, returns=returns, skipped=choice.skipped)
     hand_over(case, choice.unit)
     if returns >= work.jurisdiction.policy.escalation.after_returns:
-        climb_by_itself(case, cause="rule", reason="after-returns")
+        climb_by_itself(case, cause=BY_RULE, reason="after-returns")
     return case.saved()
+
+
+def hand_back(command: commands.HandBack, work: UnitOfWork) -> Reply:
+    """A level above answers and gives the matter back down. Raises NotBelow, NotTerritory, IllegalTransition."""
+    case = open_case(work, command.matter)
+    case.do(Action.HAND_BACK)
+    matter = case.matter
+    target = command.unit or climb_repository.came_from(work.db, matter.id, matter.unit) or matter.located_unit
+    unit = None if target is None else _below(case, target)
+    if unit is None:
+        raise NotBelow(
+            f"{target or 'No unit'} is no unit below {matter.unit} where somebody is responsible.", where="unit",
+            remedy="Name a unit below the one responsible now, or handle it here.",
+        )  # fmt: skip
+    work.emit(
+        dispatch.MatterHandedBack(
+            matter_id=matter.id,
+            from_unit=matter.unit,
+            from_level=matter.level,
+            to_unit=unit.id,
+            to_level=unit.level,
+            answer=command.answer,
+            handed_back_by=case.actor,
+        )
+    )
+    case.note(Action.HAND_BACK, to_unit=unit.id, answer=command.answer)
+    assigned(case, unit, reason="上级答复,转回办理 handed back with an answer")
+    return case.saved()
+
+
+def _below(case: Case, target: str) -> Unit | None:
+    """The unit named, or the next one above it with anyone, as long as that is below the unit responsible now."""
+    pack = case.jurisdiction
+    if pack.unit(target).level == DEPARTMENT:
+        raise not_territory(target)
+    choice = ladder.first_responsible(pack, target)
+    if choice.unit is None or choice.unit.id == case.matter.unit:
+        return None
+    return choice.unit if pack.is_within(choice.unit.id, case.matter.unit) else None
+
+
+def estimate_cost(command: commands.EstimateCost, work: UnitOfWork) -> Reply:
+    """Say what it will cost; above the level's authority the matter climbs to one that may spend it, by rule."""
+    case = open_case(work, command.matter)
+    case.do(Action.ESTIMATE_COST)
+    matter = case.matter
+    limit = work.jurisdiction.policy.escalation.authority_limits.get(matter.level)
+    case.change(cost_yuan=command.amount)
+    work.emit(
+        dispatch.CostEstimated(
+            matter_id=matter.id,
+            unit=matter.unit,
+            level=matter.level,
+            amount_yuan=command.amount,
+            limit_yuan=limit,
+            note=command.note,
+            estimated_by=case.actor,
+        )
+    )
+    case.note(Action.ESTIMATE_COST, amount_yuan=command.amount, limit_yuan=limit, note=command.note)
+    if limit is not None and command.amount > limit:
+        fits = ladder.may_spend(work.jurisdiction, command.amount)
+        climb_by_itself(case, cause=BY_RULE, reason=ladder.ABOVE_AUTHORITY, fits=fits)
+    return case.saved(limit_yuan=limit)
 
 
 def assign(command: commands.Assign, work: UnitOfWork) -> Reply:
@@ -65,11 +120,7 @@ def assign(command: commands.Assign, work: UnitOfWork) -> Reply:
     case = open_case(work, command.matter)
     unit = work.jurisdiction.unit(command.unit)
     if unit.level == DEPARTMENT:
-        raise NotTerritory(
-            f"{unit.id} is a department.",
-            where="unit",
-            remedy="Assign a grid, community or street; blow a whistle for departments.",
-        )
+        raise not_territory(unit.id)
     work.require_scope(unit.id)
     if command.person is not None and command.person not in {one.id for one in work.jurisdiction.responsible(unit.id)}:
         raise NotInUnit(
@@ -80,6 +131,15 @@ def assign(command: commands.Assign, work: UnitOfWork) -> Reply:
     case.do(Action.ASSIGN)
     assigned(case, unit, person=command.person, reason="指派 assigned by a desk")
     return case.saved()
+
+
+def not_territory(unit: str) -> NotTerritory:
+    """The refusal to make a department responsible."""
+    return NotTerritory(
+        f"{unit} is a department.",
+        where="unit",
+        remedy="Assign a grid, community or street; blow a whistle for departments.",
+    )
 
 
 def assigned(case: Case, unit: Unit, *, reason: str, person: str | None = None) -> None:
@@ -98,55 +158,3 @@ def assigned(case: Case, unit: Unit, *, reason: str, person: str | None = None) 
         )
     )
     case.note(Action.ASSIGN, person=person, reason=reason)
-
-
-def hand_over(case: Case, unit: Unit) -> None:
-    """The unit is responsible from now on, with an accept clock of its own; the old one's accept clock stops."""
-    clockwork.stop(case, "accept")
-    case.change(unit=unit.id, level=unit.level, person=None, stage=case.matter.stage + 1)
-    case.unflag(STUCK, *((NOBODY,) if case.jurisdiction.responsible(unit.id) else ()))
-    repository.open_to(case.work.db, case.matter.id, [one.id for one in case.jurisdiction.ladder(unit.id)])
-    clockwork.start_accept(case, case.now)
-
-
-def climb(case: Case, *, cause: str, reason: str, note: str | None = None) -> tuple[str, ...]:
-    """Up to the next level with anyone responsible; returns those skipped. Raises IllegalTransition, NoLevelAbove."""
-    case.do(Action.ESCALATE)
-    from_unit, from_level = case.matter.unit, case.matter.level
-    choice = ladder.next_above(case.jurisdiction, from_unit)
-    if choice.unit is None:
-        raise _top(case)
-    case.work.emit(
-        dispatch.MatterEscalated(
-            matter_id=case.matter.id, from_unit=from_unit, from_level=from_level, to_unit=choice.unit.id,
-            to_level=choice.unit.level, cause=cause, reason=reason, note=note, skipped=choice.skipped,
-            escalated_by=case.actor,
-        )
-    )  # fmt: skip
-    case.note(
-        Action.ESCALATE, to_unit=choice.unit.id, cause=cause, reason=reason, note=note, skipped=list(choice.skipped),
-        skipped_because="nobody-responsible" if choice.skipped else None,
-    )  # fmt: skip
-    hand_over(case, choice.unit)
-    return choice.skipped
-
-
-def climb_by_itself(case: Case, *, cause: str, reason: str) -> None:
-    """Climb without anybody's command (breach, rule). What cannot climb stays, flagged, with the reason kept."""
-    before = case.matter
-    if not allows(before.state, Action.ESCALATE):
-        case.note("climb-skipped", cause=cause, reason=reason, because=f"state-{before.state}")
-        return
-    try:
-        climb(case, cause=cause, reason=reason)
-    except Refusal as refusal:
-        case.change(state=State(before.state))
-        case.flag(STUCK)
-        case.note("climb-skipped", cause=cause, reason=reason, because=refusal.code)
-
-
-def _top(case: Case) -> NoLevelAbove:
-    return NoLevelAbove(
-        f"Nobody above {case.matter.unit} is responsible.", where="matter",
-        remedy="Handle it here, suspend it with approval, or blow a whistle.",
-    )  # fmt: skip

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from services.dispatch import repository
 from services.dispatch.domain.states import Action, State, allows
-from services.dispatch.handlers import clockwork, early
-from services.dispatch.handlers.whistling import withdraw_calls
+from services.dispatch.handlers import clockwork, early, joining
+from services.dispatch.handlers.calls import withdraw_calls
+from services.dispatch.handlers.claiming import withdraw_claims
 from shared.contracts import deliberation, dispatch, intake
 from shared.ledger.unit_of_work import UnitOfWork
 
@@ -37,9 +38,12 @@ def on_demand_withdrawn(event: intake.DemandWithdrawn, work: UnitOfWork) -> None
         clockwork.cancel(case)
         work.emit(dispatch.MatterWithdrawn(matter_id=case.matter.id, reason=event.reason))
         case.note(Action.WITHDRAW, reason=event.reason)
+        withdraw_claims(case, "诉求已撤回 the demand was withdrawn")
     else:
         case.note("demand-withdrawn", demand=event.demand_id, last=event.last_of_matter)
     case.save()
+    if case.matter.state is State.WITHDRAWN:
+        joining.part_ended(case)
 
 
 def on_measure_assigned(event: deliberation.MeasureAssigned, work: UnitOfWork) -> None:

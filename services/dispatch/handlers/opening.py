@@ -9,10 +9,11 @@ from services.dispatch import repository
 from services.dispatch.domain import ladder
 from services.dispatch.domain.matter import NEVER, Matter
 from services.dispatch.domain.states import Action, State
-from services.dispatch.handlers import clockwork, early, listening
+from services.dispatch.handlers import clockwork, early, joining, listening
 from services.dispatch.handlers.case import Case, find_case
+from services.dispatch.handlers.climbing import NOBODY
 from services.dispatch.handlers.closing import on_evaluation_received
-from services.dispatch.handlers.handing import NOBODY, assigned
+from services.dispatch.handlers.handing import assigned
 from services.dispatch.handlers.working import tell_class
 from shared.contracts import intake, shapes
 from shared.jurisdiction import DEPARTMENT, Inputs, Jurisdiction, Unit
@@ -59,6 +60,7 @@ def on_matter_opened(event: intake.MatterOpened, work: UnitOfWork) -> None:
     case = Case(work, matter, new=True)
     case.note("opened", rule=found.rule_id, response_class=found.class_id, demand=event.demand_id)
     tell_class(case)
+    joining.opened_as_part(case, event.parent)
     concerned = [] if here is None or event.private else [unit.id for unit in pack.ladder(here.id)]
     if here is None:
         clockwork.start_attempt(case, opened_at)

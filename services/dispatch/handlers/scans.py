@@ -10,13 +10,14 @@ from dataclasses import replace
 
 from services.dispatch import repository, whistle_repository
 from services.dispatch.domain import clocks as rules
+from services.dispatch.domain import whistle as deadlines
 from services.dispatch.domain.clocks import SlaClock, Step
 from services.dispatch.domain.states import Action, allows
-from services.dispatch.handlers import clockwork
+from services.dispatch.domain.whistle import Seat, Whistle
+from services.dispatch.handlers import calls, clockwork, contesting
 from services.dispatch.handlers.case import Case, find_case
-from services.dispatch.handlers.handing import climb_by_itself
-from services.dispatch.handlers.whistling import pass_on
-from services.dispatch.handlers.working import go_on
+from services.dispatch.handlers.climbing import climb_for
+from services.dispatch.handlers.suspending import go_on
 from shared.contracts import dispatch
 from shared.ledger.unit_of_work import UnitOfWork
 
@@ -43,8 +44,7 @@ def _do_steps(case: Case, clock: SlaClock) -> None:
         _tell(case, done, step)
     if breached:
         case.note("breached", clock=done.kind, due_at=done.due_at.isoformat())
-        if done.kind in case.jurisdiction.policy.escalation.on_breach:
-            climb_by_itself(case, cause="breach", reason=done.kind)
+    climb_for(case, done, [step.name for step in news])
 
 
 def _tell(case: Case, clock: SlaClock, step: Step) -> None:
@@ -70,25 +70,50 @@ def _tell(case: Case, clock: SlaClock, step: Step) -> None:
 
 
 def run_whistles(work: UnitOfWork, limit: int) -> int:
-    """Calls whose report-in deadline has passed: told once, and the matter goes one level up."""
+    """Calls with a deadline that has passed: who is absent, not done, or undecided is told once, and it goes up."""
     found = whistle_repository.due(work.db, work.now, limit)
     for whistle_id, matter_id in found:
         case = find_case(work, matter_id)
         call = whistle_repository.whistle(work.db, whistle_id)
         if case is None or call is None or call.next_step_at is None or call.next_step_at > case.now:
             continue
-        whistle_repository.save(
-            work.db, call, replace(call, next_step_at=None, overdue_at=case.now, version=call.version + 1)
-        )
-        work.emit(
-            dispatch.WhistleOverdue(
-                whistle_id=call.id, matter_id=matter_id, departments=call.absent, report_in_by=call.report_in_by
-            )
-        )
-        case.note("whistle-overdue", whistle=call.id, departments=list(call.absent))
-        pass_on(case, "whistle-overdue")
+        _tell_missed(case, call)
         case.save()
     return len(found)
+
+
+def _tell_missed(case: Case, call: Whistle) -> None:
+    absent = call.passed(deadlines.REPORT_IN, case.now)
+    unfinished = call.passed(deadlines.COMPLETE, case.now)
+    new = call
+    for seat in absent:
+        new = new.with_seat(replace(seat, absent_at=case.now))
+    for seat in unfinished:
+        new = new.with_seat(replace(new.seat(seat.department) or seat, unfinished_at=case.now))
+    for seat in call.passed(deadlines.DECIDE, case.now):
+        new = new.with_seat(contesting.go_on(case, call, seat))
+    overdue_at = call.overdue_at or (case.now if absent else None)
+    whistle_repository.save(
+        case.work.db, call, replace(new, overdue_at=overdue_at, version=call.version + 1)
+    )  # fmt: skip
+    for missed, stage, reason in (
+        (absent, deadlines.REPORT_IN, "whistle-overdue"), (unfinished, deadlines.COMPLETE, "whistle-unfinished"),
+    ):  # fmt: skip
+        if missed:
+            _tell_deadline(case, call, missed, stage, reason)
+
+
+def _tell_deadline(case: Case, call: Whistle, missed: tuple[Seat, ...], stage: str, reason: str) -> None:
+    departments = tuple(seat.department for seat in missed)
+    passed = [seat.report_in_by if stage == deadlines.REPORT_IN else seat.complete_by for seat in missed]
+    case.work.emit(
+        dispatch.WhistleOverdue(
+            whistle_id=call.id, matter_id=call.matter_id, departments=departments,
+            report_in_by=min(at for at in passed if at is not None), stage=stage,
+        )
+    )  # fmt: skip
+    case.note(reason, whistle=call.id, departments=list(departments))
+    calls.pass_on(case, call, reason)
 
 
 def run_suspensions(work: UnitOfWork, limit: int) -> int:

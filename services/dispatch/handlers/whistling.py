@@ -1,52 +1,63 @@
-"""Whistle calls 吹哨报到: blown, answered, settled (A3, D5).
+"""Whistle calls 吹哨报到: blown, answered, scored, ended (A3, D5). Disputes and more time: `contesting`.
 
 A department answers for itself and learns nothing of the asker.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-
-from services.dispatch import commands, whistle_repository
-from services.dispatch.domain import ladder, states
+from services.dispatch import commands, whistle_records, whistle_repository
+from services.dispatch.domain import ladder
 from services.dispatch.domain import whistle as rules
-from services.dispatch.domain.clocks import BREACH_AFTER
-from services.dispatch.domain.refusals import MayNotBlow, NotWhistled, UnknownWhistle, WhistleEnded, WhistleOpen
-from services.dispatch.domain.states import Action
+from services.dispatch.domain.refusals import AlreadyScored, LevelAboveDecides, MayNotBlow, NotTheWhistler, PartNotOver
+from services.dispatch.domain.states import Action, Part
 from services.dispatch.domain.whistle import Whistle
-from services.dispatch.handlers.case import Case, find_case, open_case
-from services.dispatch.handlers.handing import climb_by_itself
+from services.dispatch.handlers import calls, contesting
+from services.dispatch.handlers.case import open_case
 from shared.contracts import dispatch
 from shared.ledger.unit_of_work import UnitOfWork
 from shared.runtime.definition import Reply
 
 
 def blow_whistle(command: commands.BlowWhistle, work: UnitOfWork) -> Reply:
-    """Summon departments. Raises MayNotBlow, UnknownDepartment, LeadNotCalled, IllegalTransition."""
+    """Summon departments.
+
+    Raises MayNotBlow, UnknownDepartment, ForeignDepartment, LeadNotCalled, InThePast, IllegalTransition.
+    """
     case = open_case(work, command.matter)
     case.do(Action.BLOW_WHISTLE)
-    policy = work.jurisdiction.policy.whistle
+    pack = work.jurisdiction
+    policy = pack.policy.whistle
     whistler = work.actor.unit or case.matter.unit
-    level = work.jurisdiction.unit(whistler).level
+    level = pack.unit(whistler).level
     if level not in policy.may_blow:
         raise MayNotBlow(
             f"{whistler} is a {level}; whistles are blown by {', '.join(policy.may_blow)}.", where="actor",
             remedy="Escalate, or ask a level that may.",
         )  # fmt: skip
-    seats = rules.seats(work.jurisdiction, command.departments, command.lead)
-    report_in_by = work.jurisdiction.calendar.due(case.now, policy.report_in).at
+    calendar = case.working_time.own
+    complete_by = command.complete_by
+    if complete_by is None and policy.complete is not None:
+        complete_by = calendar.due(case.now, policy.complete).at
+    calls.check_ahead(case, complete_by, "complete_by")
+    report_in_by = calls.next_report_in(case)
+    concerned = (whistler, case.matter.unit, case.matter.located_unit or whistler)
+    near = [unit for unit in concerned if unit in pack.units]
+    seats = rules.seats(
+        pack, command.departments, command.lead, near=near, report_in_by=report_in_by, complete_by=complete_by
+    )
     call = Whistle(
         id=work.new_id(), matter_id=case.matter.id, whistler=whistler, request=command.request,
         legal_basis=command.legal_basis, blown_at=case.now, blown_by=case.actor, report_in_by=report_in_by,
-        next_step_at=report_in_by + BREACH_AFTER, overdue_at=None, ended_at=None, outcome=None, version=1, seats=seats,
+        complete_by=complete_by, next_step_at=rules.next_step(seats), overdue_at=None, ended_at=None, outcome=None,
+        ended_reason=None, ended_by=None, version=1, seats=seats,
     )  # fmt: skip
     whistle_repository.add(work.db, call)
     departments = tuple(seat.department for seat in seats)
     work.emit(
         dispatch.WhistleBlown(
             whistle_id=call.id, matter_id=case.matter.id, whistler=whistler, departments=departments, lead=call.lead,
-            request=command.request, legal_basis=command.legal_basis, report_in_by=report_in_by, blown_by=case.actor,
+            request=command.request, legal_basis=command.legal_basis, report_in_by=report_in_by,
+            complete_by=complete_by, blown_by=case.actor,
         )
     )  # fmt: skip
     case.note(
@@ -56,102 +67,105 @@ def blow_whistle(command: commands.BlowWhistle, work: UnitOfWork) -> Reply:
 
 
 def answer_whistle(command: commands.AnswerWhistle, work: UnitOfWork) -> Reply:
-    """A department answers for itself; a late first answer is recorded as late. Raises NotWhistled, WhistleEnded."""
-    matter_id = whistle_repository.matter_of_whistle(work.db, command.whistle)
-    case = None if matter_id is None else find_case(work, matter_id)
-    call = None if case is None else whistle_repository.whistle(work.db, command.whistle)
-    if case is None or call is None:
-        raise UnknownWhistle(f"There is no whistle {command.whistle!r}.", where="whistle", remedy="Check the id.")
-    seat = next((one for one in call.seats if one.department == work.actor.unit), None)
-    if seat is None:
-        raise NotWhistled(
-            f"{work.actor.unit or 'The actor'} was not called.",
-            where="whistle",
-            remedy="Only departments called may answer.",
-        )
+    """A department answers for itself; a late first answer is recorded as late.
+
+    Raises UnknownWhistle, NotWhistled, WhistleEnded, DecisionFinal, WhistleExtensionLimit, InThePast,
+    IllegalTransition.
+    """
+    case, call = calls.call_of(work, command.whistle)
+    seat = calls.seat_of(call, work.actor.unit)
     work.check_version(call.version)
-    if call.ended_at is not None:
-        raise WhistleEnded(f"The call has {call.outcome}.", where="whistle", remedy="Nothing more is needed.")
+    calls.check_open(call)
+    wants_time = command.answer == "extension-requested"
     first = seat.reported_at is None
-    late = case.now > call.report_in_by if first else seat.late
-    taken = replace(
-        seat, part=states.after_answer(seat.part, command.answer), reported_at=seat.reported_at or case.now, late=late
-    )
-    seats = tuple(taken if one is seat else one for one in call.seats)
-    outcome = rules.ending(seats)
-    new = replace(call, seats=seats, version=call.version + 1)
-    if not new.absent:
-        new = replace(new, next_step_at=None)
+    taken = rules.answered(seat, command.answer, case.now)
+    if wants_time:
+        contesting.ask_for_time(case, call, taken, command)
     whistle_repository.add_answer(
-        work.db, whistle_id=call.id, department=seat.department, answer=command.answer, note=command.note, late=late,
-        answered_by=case.actor, at=case.now,
+        work.db, whistle_id=call.id, department=seat.department, answer=command.answer, note=command.note,
+        ground=command.ground, until=command.until if wants_time else None, late=taken.late, answered_by=case.actor,
+        at=case.now,
     )  # fmt: skip
     work.emit(
         dispatch.WhistleAnswered(
             whistle_id=call.id, matter_id=case.matter.id, department=seat.department, answer=command.answer,
-            note=command.note, late=late, answered_by=case.actor,
+            note=command.note, ground=command.ground, until=command.until if wants_time else None, late=taken.late,
+            answered_by=case.actor,
             # Another machine's clock may be behind the one that blew the whistle.
             report_in_seconds=max(0.0, (case.now - call.blown_at).total_seconds()) if first else None,
         )
     )  # fmt: skip
     case.note(
-        "answer-whistle",
-        whistle=call.id,
-        department=seat.department,
-        answer=command.answer,
-        note=command.note,
-        late=late,
-    )
-    if outcome is None:
-        whistle_repository.save(work.db, call, new)
-    else:
-        _end(case, call, new, outcome)
-        if outcome == "declined":
-            pass_on(case, "whistle-declined")
+        "answer-whistle", whistle=call.id, department=seat.department, answer=command.answer, note=command.note,
+        ground=command.ground, until=None if command.until is None else command.until.isoformat(), late=taken.late,
+    )  # fmt: skip
+    if taken.part is Part.DECLINED:
+        taken = contesting.take_up(case, call, taken, command.ground or command.note)
+    elif seat.contest_unit is not None:
+        contesting.give_up(case, call, seat)
+    new = calls.keep(case, call, call.with_seat(taken))
     case.save()
     return Reply(
         body={
             "whistle_id": call.id, "matter_id": case.matter.id, "state": case.matter.state.value,
             "version": new.version,
-            "department": seat.department, "part": taken.part.value, "late": late, "outcome": outcome,
+            "department": seat.department, "part": taken.part.value, "late": taken.late, "outcome": new.outcome,
+            "contest_unit": taken.contest_unit,
         },
         version=new.version,
     )  # fmt: skip
 
 
-def settle_calls(case: Case) -> None:
-    """Before a matter is resolved: open calls stand in the way, unless street or above decides. Raises WhistleOpen."""
-    running = whistle_repository.of_matter(case.work.db, case.matter.id, running=True)
-    if running and not ladder.settles_calls(case.jurisdiction, case.work.actor.unit):
-        raise WhistleOpen(
-            f"{len(running)} whistle call(s) are still open.", where="matter",
-            remedy="Wait until the departments have completed, or have the street or district resolve the matter.",
+def score_whistle(command: commands.ScoreWhistle, work: UnitOfWork) -> Reply:
+    """The unit that whistled scores a department whose part is over, once.
+
+    Raises UnknownWhistle, NotTheWhistler, NotWhistled, PartNotOver, AlreadyScored.
+    """
+    case, call = calls.call_of(work, command.whistle)
+    work.require_scope(call.whistler)
+    if work.actor.unit != call.whistler:
+        raise NotTheWhistler(
+            f"{call.whistler} whistled and scores, not {work.actor.unit}.", where="actor", remedy="Ask its desk."
+        )
+    seat = calls.seat_of(call, command.department)
+    work.check_version(call.version)
+    if not seat.over and call.ended_at is None:
+        raise PartNotOver(
+            f"{seat.department} is {seat.part} and the call is open.", where="department",
+            remedy="Score it when its part, or the call, is over.",
         )  # fmt: skip
-    _withdraw(case, running)
+    if whistle_records.is_scored(work.db, call.id, seat.department):
+        raise AlreadyScored(
+            f"{seat.department} was scored for this call.", where="department", remedy="A score is given once."
+        )
+    given = {"arrival": command.arrival, "quality": command.quality, "result": command.result}
+    whistle_records.add_score(
+        work.db, whistle_id=call.id, department=seat.department, **given, note=command.note, scored_by=case.actor,
+        at=case.now,
+    )  # fmt: skip
+    work.emit(
+        dispatch.WhistleScored(
+            whistle_id=call.id, matter_id=call.matter_id, whistler=call.whistler, department=seat.department, **given,
+            note=command.note, scored_by=case.actor,
+        )
+    )  # fmt: skip
+    case.note("score-whistle", whistle=call.id, department=seat.department, **given, note=command.note)
+    return calls.replied(case, call, calls.keep(case, call, call), department=seat.department)
 
 
-def withdraw_calls(case: Case) -> None:
-    """End what is still open: it was settled without the departments."""
-    _withdraw(case, whistle_repository.of_matter(case.work.db, case.matter.id, running=True))
+def end_whistle(command: commands.EndWhistle, work: UnitOfWork) -> Reply:
+    """The level above the one that whistled ends an open call. Raises UnknownWhistle, LevelAboveDecides, WhistleEnded.
 
-
-def _withdraw(case: Case, running: Sequence[Whistle]) -> None:
-    for call in running:
-        _end(case, call, replace(call, version=call.version + 1), "withdrawn")
-
-
-def pass_on(case: Case, reason: str) -> None:
-    """A call was missed or refused by all: the matter goes one level up, as often as the pack's hop limit allows."""
-    limit = case.jurisdiction.policy.whistle.hop_limit
-    if case.matter.hops >= limit:
-        case.note("climb-skipped", cause="rule", reason=reason, because="hop-limit")
-        return
-    case.change(hops=case.matter.hops + 1)
-    climb_by_itself(case, cause="rule", reason=reason)
-
-
-def _end(case: Case, call: Whistle, new: Whistle, outcome: str) -> None:
-    ended = replace(new, ended_at=case.now, outcome=outcome, next_step_at=None)
-    whistle_repository.save(case.work.db, call, ended)
-    case.work.emit(dispatch.WhistleEnded(whistle_id=call.id, matter_id=call.matter_id, outcome=outcome))
-    case.note("whistle-ended", whistle=call.id, outcome=outcome)
+    The reason is kept and told; only then can the matter be resolved without the departments.
+    """
+    case, call = calls.call_of(work, command.whistle)
+    work.require_scope(call.whistler)
+    if not ladder.stands_above(work.jurisdiction, work.actor.unit, call.whistler):
+        raise LevelAboveDecides(
+            f"{call.whistler} whistled; {work.actor.unit} does not stand above it.", where="actor",
+            remedy="Ask the desk of the level above, or wait for the departments.",
+        )  # fmt: skip
+    work.check_version(call.version)
+    calls.check_open(call)
+    new = calls.end(case, call, call, "withdrawn", reason=command.reason)
+    return calls.replied(case, call, new, outcome="withdrawn")

@@ -7,21 +7,21 @@ channel, none of the asker's words.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from services.dispatch import lists, repository, whistle_repository
+from services.dispatch import climb_repository, lists, repository, whistle_repository, work_lists
 from services.dispatch.domain import clocks as rules
 from services.dispatch.domain.clocks import Band, SlaClock
 from services.dispatch.domain.matter import NEVER, Matter
 from services.dispatch.domain.states import State, allowed
-from services.dispatch.domain.whistle import Whistle
 from services.dispatch.handlers.case import unknown
-from shared.kernel.actor import ANONYMOUS
+from services.dispatch.web import claim_views, time_views, whistle_views
+from services.dispatch.web.cursors import cursor_of, cursor_to
+from services.dispatch.web.showing import handles, instant_of, one_of, reads_for_department, unit_of
 from shared.kernel.clock import parse_instant, rfc3339
-from shared.kernel.errors import Forbidden, Invalid, Unauthenticated
+from shared.kernel.errors import Forbidden, Invalid
 from shared.ledger.unit_of_work import UnitOfWork
 from shared.runtime.paging import limit_of
 
@@ -30,13 +30,13 @@ def matter(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any]
     """One matter with all that is known of its handling; less for departments. Raises UnknownMatter, Forbidden."""
     matter_id = parameters["matter"]
     found = repository.matter(work.db, matter_id)
-    if _reads_for_department(work):
+    if reads_for_department(work):
         if found is None or not lists.called_for(work.db, matter_id, work.actor.unit or ""):
             raise unknown(matter_id)
         return _for_department(work, found)
     if found is None or not repository.sees(work.db, matter_id, work.actor.unit or ""):
         raise unknown(matter_id)
-    if found.private and not _handles(work):
+    if found.private and not handles(work):
         raise unknown(matter_id)
     return _summary(work, found) | {
         "text": found.text,
@@ -47,7 +47,7 @@ def matter(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any]
             "rule": found.rule, "inputs": dict(found.inputs), "policy_version": found.policy_version,
             "decided_by": found.decided_by,
         },
-        "ladder": [_unit(work, unit.id) for unit in work.jurisdiction.ladder(found.located_unit or found.unit)],
+        "ladder": [unit_of(work, unit.id) for unit in work.jurisdiction.ladder(found.located_unit or found.unit)],
         "actions": [action.value for action in allowed(found.state)],
         "resolved_by": found.resolved_by,
         "outcome": found.outcome,
@@ -55,18 +55,22 @@ def matter(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any]
         "clocks": [_clock(work, clock) for clock in repository.clocks_of(work.db, matter_id).values()],
         "suspensions": [
             {
-                "begun_at": rfc3339(row.begun_at), "ended_at": _instant(row.ended_at), "until": _instant(row.until),
+                "begun_at": rfc3339(row.begun_at), "ended_at": instant_of(row.ended_at), "until": instant_of(row.until),
                 "reason": row.reason, "approved_by": row.approved_by,
             }
             for row in repository.pauses_of(work.db, matter_id)
         ],
+        "time_requests": time_views.requests_of(work, matter_id),
+        "cost_yuan": found.cost_yuan,
+        "climbs": _climbs(work, matter_id),
         "steps": _steps(work, found),
-        "whistles": _calls(work, whistle_repository.of_matter(work.db, matter_id)),
+        **claim_views.beside(work, found),
+        "whistles": whistle_views.calls(work, whistle_repository.of_matter(work.db, matter_id)),
         "measures": [
             {
-                "measure_id": row.measure_id, "unit": _unit(work, row.unit), "action": row.action,
-                "due_at": _instant(row.due_at),
-                "completed_at": _instant(row.completed_at), "resolution_id": row.resolution_id,
+                "measure_id": row.measure_id, "unit": unit_of(work, row.unit), "action": row.action,
+                "due_at": instant_of(row.due_at),
+                "completed_at": instant_of(row.completed_at), "resolution_id": row.resolution_id,
                 "topic_id": row.topic_id,
             }
             for row in repository.measures_of(work.db, matter_id)
@@ -83,64 +87,29 @@ def matters(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any
         )
     work.jurisdiction.unit(unit)
     work.require_scope(unit)
-    which = lists.MatterFilter(
+    responsible = parameters.get("responsible") or None
+    if responsible is not None:
+        work.jurisdiction.unit(responsible)
+    which = work_lists.MatterFilter(
         unit=unit,
-        state=_one_of(parameters, "state", [state.value for state in State]),
-        response_class=_one_of(parameters, "class", list(work.jurisdiction.policy.classes)),
-        band=_one_of(parameters, "band", [band.value for band in Band]),
-        private=_handles(work),
+        responsible=responsible,
+        within=responsible is not None and work.jurisdiction.is_within(responsible, unit),
+        level=one_of(parameters, "level", work.jurisdiction.levels),
+        person=parameters.get("person") or None,
+        state=one_of(parameters, "state", [state.value for state in State]),
+        open={"true": True, "false": False}.get(one_of(parameters, "open", ["true", "false"]) or ""),
+        response_class=one_of(parameters, "class", list(work.jurisdiction.policy.classes)),
+        category=one_of(parameters, "category", list(work.jurisdiction.categories)),
+        band=one_of(parameters, "band", [band.value for band in Band]),
+        due_before=_instant(parameters, "due_before"),
+        private=handles(work),
     )
     limit = limit_of(parameters)
-    rows = lists.matters_by_due(work.db, which, work.now, _matter_cursor(parameters), limit + 1)
-    shown = [repository.matter_of(row) for row in rows[:limit]]
-    following = f"{rfc3339(shown[-1].due_at)}|{shown[-1].id}" if len(rows) > limit else None
+    page = work_lists.matters_by_due(work.db, which, work.now, cursor_of(parameters), limit)
     return {
-        "items": [_summary(work, one) for one in shown],
-        "next": None if following is None else base64.urlsafe_b64encode(following.encode()).decode(),
+        "items": [_summary(work, repository.matter_of(row)) for row in page.rows],
+        "next": None if page.following is None else cursor_to(*page.following),
     }
-
-
-def whistles(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any]:
-    """Whistle calls: of one's own department, or about matters of one's territory. Raises Invalid, Forbidden."""
-    own = work.actor.unit if _reads_for_department(work) else None
-    department = parameters.get("department") or own
-    if own is not None and department != own:
-        raise Forbidden(f"{work.actor.id} sees calls of {own} only.", code="out-of-scope", where="department")
-    if department is not None:
-        work.jurisdiction.unit(department)
-    limit = limit_of(parameters)
-    rows = lists.calls(
-        work.db, department=department, scope=None if own else work.actor.unit or "",
-        private=own is not None or _handles(work),
-        open_only=_one_of(parameters, "open", ["true", "false"]) == "true", after=parameters.get("cursor") or None,
-        limit=limit + 1,
-    )  # fmt: skip
-    shown = rows[:limit]
-    items = _calls(work, whistle_repository.whole(work.db, shown), only=own)
-    for item, row in zip(items, shown, strict=True):
-        item |= {
-            "number": row.number, "response_class": row.response_class, "state": row.state,
-            "place": _unit(work, row.located_unit),
-        }  # fmt: skip
-    return {"items": items, "next": shown[-1].id if len(rows) > limit else None}
-
-
-def _reads_for_department(work: UnitOfWork) -> bool:
-    """Whether the actor reads as a department; raises when it may not read at all."""
-    if work.actor.may("read-matters"):
-        return False
-    if work.actor.may("answer-whistle"):
-        return True
-    if work.actor is ANONYMOUS:
-        raise Unauthenticated("Reading matters needs a token.", remedy="Send `Authorization: Bearer <token>`.")
-    raise Forbidden(
-        f"{work.actor.id} may not read matters.", code="not-permitted", remedy="Ask someone whose role allows it."
-    )
-
-
-def _handles(work: UnitOfWork) -> bool:
-    """Whether the actor takes part in handling and may therefore see private matters (A2)."""
-    return work.actor.may("handle-matter") or work.actor.may("verify-matter")
 
 
 def _summary(work: UnitOfWork, one: Matter) -> dict[str, Any]:
@@ -148,10 +117,10 @@ def _summary(work: UnitOfWork, one: Matter) -> dict[str, Any]:
         "matter_id": one.id, "number": one.number, "version": one.version, "state": one.state.value,
         "attempt": one.attempt,
         "response_class": one.response_class, "category": one.category, "private": one.private, "demands": one.demands,
-        "unit": _unit(work, one.unit), "level": one.level, "located_in": _unit(work, one.located_unit),
+        "unit": unit_of(work, one.unit), "level": one.level, "located_in": unit_of(work, one.located_unit),
         "person": one.person,
         "flags": list(one.flags), "returns": one.returns, "opened_at": rfc3339(one.opened_at),
-        "closed_at": _instant(one.closed_at), "next_due_at": None if one.due_at == NEVER else rfc3339(one.due_at),
+        "closed_at": instant_of(one.closed_at), "next_due_at": None if one.due_at == NEVER else rfc3339(one.due_at),
         "band": _band(work, one),
     }  # fmt: skip
 
@@ -177,10 +146,10 @@ def _for_department(work: UnitOfWork, one: Matter) -> dict[str, Any]:
     ]
     return {
         "matter_id": one.id, "number": one.number, "version": one.version, "state": one.state.value,
-        "response_class": one.response_class, "category": one.category, "unit": _unit(work, one.unit),
+        "response_class": one.response_class, "category": one.category, "unit": unit_of(work, one.unit),
         "level": one.level,
-        "located_in": _unit(work, one.located_unit), "opened_at": rfc3339(one.opened_at), "outcome": one.outcome,
-        "whistles": _calls(work, calls, only=department),
+        "located_in": unit_of(work, one.located_unit), "opened_at": rfc3339(one.opened_at), "outcome": one.outcome,
+        "whistles": whistle_views.calls(work, calls, only=department),
     }  # fmt: skip
 
 
@@ -189,52 +158,33 @@ def _clock(work: UnitOfWork, clock: SlaClock) -> dict[str, Any]:
     return {
         "clock_id": clock.id, "kind": clock.kind, "attempt": clock.attempt, "unit": clock.unit,
         "status": clock.status.value,
-        "target": clock.target.as_mapping(), "target_words": clock.words, "started_at": rfc3339(clock.started_at),
+        "target": clock.target.as_mapping(), "extended_days": clock.extended_days, "target_words": clock.words,
+        "started_at": rfc3339(clock.started_at),
         "due_at": rfc3339(clock.due_at), "original_due_at": rfc3339(clock.original_due_at),
         "provisional": clock.provisional,
-        "breached_at": _instant(clock.breached_at), "stopped_at": _instant(clock.stopped_at), "outcome": clock.outcome,
+        "breached_at": instant_of(clock.breached_at), "stopped_at": instant_of(clock.stopped_at),
+        "outcome": clock.outcome,
         "band": None if band is None else band.value,
     }  # fmt: skip
+
+
+def _climbs(work: UnitOfWork, matter_id: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "at": rfc3339(row.at), "cause": row.cause, "reason": row.reason, "from": unit_of(work, row.from_unit),
+            "to": unit_of(work, row.to_unit), "result": row.result, "because": row.because, "skipped": row.skipped,
+        }
+        for row in climb_repository.climbs_of(work.db, matter_id)
+    ]  # fmt: skip
 
 
 def _steps(work: UnitOfWork, one: Matter) -> list[dict[str, Any]]:
     return [
         {
-            "at": rfc3339(row.at), "action": row.action, "actor": row.actor, "unit": _unit(work, row.unit),
+            "at": rfc3339(row.at), "action": row.action, "actor": row.actor, "unit": unit_of(work, row.unit),
             "attempt": row.attempt, "detail": row.detail,
         }
         for row in repository.steps_of(work.db, one.id)
-    ]  # fmt: skip
-
-
-def _calls(
-    work: UnitOfWork, calls: list[Whistle] | tuple[Whistle, ...], *, only: str | None = None
-) -> list[dict[str, Any]]:
-    answers = whistle_repository.answers_of(work.db, [call.id for call in calls])
-    return [
-        {
-            "whistle_id": call.id, "matter_id": call.matter_id, "version": call.version,
-            "whistler": _unit(work, call.whistler),
-            "request": call.request, "legal_basis": call.legal_basis, "blown_at": rfc3339(call.blown_at),
-            "report_in_by": rfc3339(call.report_in_by), "overdue_at": _instant(call.overdue_at),
-            "ended_at": _instant(call.ended_at), "outcome": call.outcome,
-            "departments": [
-                {
-                    "department": _unit(work, seat.department), "lead": seat.lead, "part": seat.part.value,
-                    "reported_at": _instant(seat.reported_at), "late": seat.late,
-                }
-                for seat in call.seats
-            ],
-            "answers": [
-                {
-                    "department": row.department, "answer": row.answer, "note": row.note, "late": row.late,
-                    "at": rfc3339(row.at),
-                }
-                for row in answers
-                if row.whistle_id == call.id and only in (None, row.department)
-            ],
-        }
-        for call in calls
     ]  # fmt: skip
 
 
@@ -242,33 +192,10 @@ def _first_attempt(one: Matter) -> dict[str, Any] | None:
     return None if one.attempt == 1 else {"outcome": one.first_outcome, "on_time": one.first_on_time}
 
 
-def _unit(work: UnitOfWork, unit_id: str | None) -> dict[str, str] | None:
-    if unit_id is None:
-        return None
-    unit = work.jurisdiction.units.get(unit_id)
-    return {"id": unit_id, "name": unit.name.zh if unit is not None else unit_id}
-
-
-def _instant(value: Any) -> str | None:
-    return None if value is None else rfc3339(value)
-
-
-def _one_of(parameters: Mapping[str, str], name: str, known: list[str]) -> str | None:
-    value = parameters.get(name) or None
-    if value is not None and value not in known:
-        raise Invalid(f"{name} is {value!r}.", fields={name: [f"Must be one of: {', '.join(known)}."]})
-    return value
-
-
-def _matter_cursor(parameters: Mapping[str, str]) -> tuple[Any, str] | None:
-    given = parameters.get("cursor") or None
-    if given is None:
-        return None
+def _instant(parameters: Mapping[str, str], name: str) -> datetime | None:
+    given = parameters.get(name) or None
     try:
-        due_at, _, matter_id = base64.urlsafe_b64decode(given.encode()).decode().partition("|")
-        return parse_instant(due_at), matter_id
-    except (binascii.Error, ValueError) as error:
-        fault = "Not a cursor of this list."
-        raise Invalid(
-            fault, fields={"cursor": [fault]}, remedy="Send the `next` of the last page, or leave it out."
-        ) from error
+        return None if given is None else parse_instant(given)
+    except ValueError as error:
+        fault = "Not an RFC 3339 instant with offset, such as 2026-11-22T09:30:00+08:00."
+        raise Invalid(fault, fields={name: [fault]}) from error

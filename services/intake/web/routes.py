@@ -12,6 +12,17 @@ ROUTES: tuple[Route, ...] = (
     Route(method="POST", path="/api/v1/demands/withdraw", command="intake.withdraw-demand"),
     Route(method="POST", path="/api/v1/demands/<demand>/contact", command="intake.reveal-contact"),
     Route(method="POST", path="/api/v1/matters/<matter>/location", command="intake.locate-matter"),
+    Route(method="POST", path="/api/v1/matters/<matter>/parts", command="intake.split-matter", creates=True),
+    Route(method="POST", path="/api/v1/resources", command="intake.list-resource", creates=True),
+    Route(method="POST", path="/api/v1/resources/<resource>/withdraw", command="intake.withdraw-resource"),
+    Route(
+        method="GET",
+        path="/api/v1/resources",
+        query=Query(
+            name="intake.resources", run=views.resources, needs="list-resource",
+            about="The resource list 资源清单 of a unit and below; unit, kind, cursor, limit",
+        ),
+    ),
     Route(
         method="GET",
         path="/api/v1/status/<code>",

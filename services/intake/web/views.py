@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from services.intake import domain, repository
+from services.intake import domain, repository, resource_repository
+from shared.contracts.intake import RESOURCE_KINDS
 from shared.kernel.clock import parse_instant, rfc3339
-from shared.kernel.errors import NotFound
+from shared.kernel.errors import Invalid, NotFound
 from shared.kernel.hashing import sha256_hex
 from shared.kernel.ids import normal_code
 from shared.kernel.wording import say
@@ -100,3 +101,28 @@ def unlocated(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, A
         for row in rows[:limit]
     ]
     return {"items": items, "next": str(rows[limit - 1].serial) if len(rows) > limit else None}
+
+
+def resources(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any]:
+    """What is offered in a unit of one's territory or below it, in the order of listing. Raises Invalid, Forbidden."""
+    unit = parameters.get("unit") or work.actor.unit or ""
+    work.jurisdiction.unit(unit)
+    work.require_scope(unit)
+    kind = parameters.get("kind") or None
+    if kind is not None and kind not in RESOURCE_KINDS:
+        fault = f"Must be one of: {', '.join(RESOURCE_KINDS)}."
+        raise Invalid(fault, fields={"kind": [fault]})
+    limit = limit_of(parameters)
+    rows = resource_repository.listed(work.db, unit, parameters.get("cursor", ""), limit + 1, kind)
+    items = [
+        {
+            "resource_id": row.resource_id, "owner": row.owner, "kind": row.kind, "title": row.title, "text": row.text,
+            "serves": row.serves, "units": [_unit(work, each) for each in row.units], "capacity": row.capacity,
+            "measure": row.measure, "listed_at": rfc3339(row.listed_at),
+            "available_from": None if row.available_from is None else rfc3339(row.available_from),
+            "available_until": None if row.available_until is None else rfc3339(row.available_until),
+            "withdrawn_at": None if row.withdrawn_at is None else rfc3339(row.withdrawn_at), "version": row.version,
+        }
+        for row in rows[:limit]
+    ]  # fmt: skip
+    return {"items": items, "next": rows[limit - 1].resource_id if len(rows) > limit else None}

@@ -28,6 +28,14 @@ ROUTES: tuple[Route, ...] = (
         about="Record an inspection 巡查",
     ),
     Route(
+        method="POST", path="/api/v1/rectifications", command="oversight.order-rectification", creates=True,
+        about="Order something to be put right 限期整改",
+    ),
+    Route(
+        method="POST", path="/api/v1/rectifications/<order>/withdraw", command="oversight.withdraw-rectification",
+        about="Take an order back 撤销整改",
+    ),
+    Route(
         method="POST", path="/api/v1/evaluations/<evaluation>/answer", command="oversight.evaluate",
         about="Answer an evaluation 评价",
     ),

@@ -9,8 +9,9 @@ from __future__ import annotations
 from shared.kernel.worktime.calendar import WorkingCalendar
 from shared.kernel.worktime.due import Due, Step
 from shared.kernel.worktime.hours import InvalidCalendar
-from shared.kernel.worktime.national import NationalDays, national_days, national_names
+from shared.kernel.worktime.national import NationalDays, PublishedYear, check_year, national_days, national_names
 from shared.kernel.worktime.pauses import InvalidPause, Pause
+from shared.kernel.worktime.plan import CalendarPlan
 from shared.kernel.worktime.table import BeyondCalendar
 from shared.kernel.worktime.targets import (
     InvalidTarget,
@@ -23,16 +24,19 @@ from shared.kernel.worktime.targets import (
 
 __all__ = [
     "BeyondCalendar",
+    "CalendarPlan",
     "Due",
     "InvalidCalendar",
     "InvalidPause",
     "InvalidTarget",
     "NationalDays",
     "Pause",
+    "PublishedYear",
     "Step",
     "Target",
     "TargetKind",
     "WorkingCalendar",
+    "check_year",
     "format_duration",
     "national_days",
     "national_names",

@@ -17,7 +17,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from shared.kernel.worktime.due import Due, compute, compute_all, run
+from shared.kernel.worktime import quick
+from shared.kernel.worktime.days import DayTable, GrowingDays
+from shared.kernel.worktime.due import Due, compute, compute_all, period_closes, run
 from shared.kernel.worktime.hours import (
     Hours,
     InvalidCalendar,
@@ -63,6 +65,11 @@ class WorkingCalendar:
     version: str
     _zone: ZoneInfo = field(repr=False, compare=False)
     _table: GrowingTable = field(repr=False, compare=False)
+    _days: GrowingDays = field(repr=False, compare=False)
+    #: The covered range as instants, without the days at its ends.
+    _covered: tuple[int, int] = field(repr=False, compare=False)
+    #: (week or month, local date) -> when its period closes regularly, really, and when the next one does.
+    _periods: dict[tuple[bool, date], tuple[int, int, int]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def build(  # noqa: PLR0913, PLR0917 (a calendar has nine parts, and callers name them)
@@ -103,9 +110,14 @@ class WorkingCalendar:
             hours = () if day in off else own.get(day, days[day.weekday()])
             return day_intervals(day, hours, zone)
 
+        def closing(day: date) -> int | None:
+            hours = () if day in off else own.get(day, days[day.weekday()])
+            return micros(local_instant(day, hours[-1][1], zone)) if hours else None
+
         return cls(
             name, timezone, days, off, MappingProxyType(own), covered_from, covered_until, version,
-            zone, GrowingTable(intervals),
+            zone, GrowingTable(intervals), GrowingDays(lambda day: local_instant(day, 0, zone), closing),
+            (micros(local_instant(covered_from, 0, zone)), micros(local_instant(covered_until, 0, zone))),
         )  # fmt: skip
 
     # --- days
@@ -121,6 +133,17 @@ class WorkingCalendar:
     def is_covered(self, day: date) -> bool:
         """Say whether days off and make-up days are known for a local date."""
         return self.covered_from <= day <= self.covered_until
+
+    def covers(self, instant: datetime) -> bool:
+        """Say whether days off and make-up days are known for the local date of an instant."""
+        value = micros(instant)
+        if self._covered[0] <= value < self._covered[1]:
+            return True
+        return self.is_covered(self.local_date(instant))
+
+    def local(self, instant: datetime) -> datetime:
+        """Return an instant as the calendar's clocks on the wall show it."""
+        return instant.astimezone(self._zone)
 
     def local_date(self, instant: datetime) -> date:
         """Return the local date of an aware instant."""
@@ -159,6 +182,16 @@ class WorkingCalendar:
         day = self.working_date(day, count)
         return self.close(day) if at == "close" else self.instant(day, second) + rest
 
+    def later_by_working_days(self, instant: datetime, days: int) -> datetime:
+        """Return `instant` put off by working days (an extension 延期): the same time of day, but never after closing.
+
+        Raises BeyondCalendar.
+        """
+        local = instant.astimezone(self._zone)
+        day = self.working_date(local.date(), days)
+        second = local.hour * 3600 + local.minute * 60 + local.second
+        return min(self.instant(day, second) + timedelta(microseconds=local.microsecond), self.close(day))
+
     # --- instants
 
     def instant(self, day: date, second: int) -> datetime:
@@ -173,13 +206,36 @@ class WorkingCalendar:
         """Return working intervals that cover at least these local years."""
         return self._table.covering(first_year, last_year)
 
+    def intervals_at(self, value: int) -> IntervalTable | None:
+        """Return the working intervals made so far when they hold an instant (microseconds)."""
+        return self._table.at(value)
+
+    def days_at(self, value: int, instant: datetime) -> DayTable | None:
+        """Return the days around an instant, given also in microseconds; None outside 1971-2199."""
+        return self._days.at(value, lambda: self.local_date(instant).year)
+
+    def period_closes(self, day: date, *, week: bool) -> tuple[int, int, int]:
+        """Return when a date's week or month closes regularly, when it really does, and when the next one does.
+
+        In microseconds since 1970; kept, for there are few dates.
+        """
+        found = self._periods.get((week, day))
+        if found is None:
+            found = self._periods[week, day] = period_closes(self, day, week=week)
+        return found
+
     def is_open(self, instant: datetime) -> bool:
         """Say whether `instant` is working time; the opening is, the closing is not."""
         return self.next_opening(instant) == instant
 
     def next_opening(self, instant: datetime) -> datetime:
         """Return `instant` itself when it is working time, else the next opening (UTC)."""
-        value, year = micros(instant), self.local_date(instant).year
+        value = micros(instant)
+        made = self._table.at(value)
+        opening = None if made is None else made.opening(value)
+        if opening is not None:
+            return instant_of(opening)
+        year = self.local_date(instant).year
         for last in range(year + 1, LAST_YEAR + 1):
             opening = self._table.covering(year, last).opening(value)
             if opening is not None:
@@ -222,13 +278,18 @@ class WorkingCalendar:
                 return instant_of(table.resumed(worked) if back else table.reached(worked))
         raise BeyondCalendar(f"no working time before {end}")
 
-    def due(self, start: datetime, target: Target, pauses: Sequence[Pause] = ()) -> Due:
+    def due(self, start: datetime, target: Target, pauses: Sequence[Pause] = (), *, extended: int = 0) -> Due:
         """Return when `target`, started at `start`, is used up, with the reason in steps.
 
-        Raises BeyondCalendar when that lies after 2199, ValueError for naive instants and pauses that end
-        before they begin.
+        `extended`: working days granted on top. Raises BeyondCalendar when that lies after 2199, ValueError for naive
+        instants and pauses that end before they begin.
         """
-        return compute(self, start, target, pauses, share=1.0)
+        return compute(self, start, target, pauses, share=1.0, extended=extended)
+
+    def due_at(self, start: datetime, target: Target, pauses: Sequence[Pause] = (), *, extended: int = 0) -> datetime:
+        """Return `due(...).at`, without the reasons and several times as fast where nothing paused or extended it."""
+        found = None if pauses or extended else quick.due(self, micros(start), start, target)
+        return self.due(start, target, pauses, extended=extended).at if found is None else instant_of(found)
 
     def share(self, start: datetime, target: Target, share: float, pauses: Sequence[Pause] = ()) -> datetime:
         """Return the instant (UTC) at which `share` of the target's time is used up, in the clock's own time.
@@ -238,7 +299,13 @@ class WorkingCalendar:
         return compute(self, start, target, pauses, share=share).at
 
     def due_and_shares(
-        self, start: datetime, target: Target, shares: Iterable[float], pauses: Sequence[Pause] = ()
+        self,
+        start: datetime,
+        target: Target,
+        shares: Iterable[float],
+        pauses: Sequence[Pause] = (),
+        *,
+        extended: int = 0,
     ) -> tuple[Due, tuple[datetime, ...]]:
         """Return `due` and the `share` of each: the same answers, worked out once."""
-        return compute_all(self, start, target, pauses, shares)
+        return compute_all(self, start, target, pauses, shares, extended)

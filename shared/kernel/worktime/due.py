@@ -35,7 +35,7 @@ _LARGEST_SHARE = 100.0
 class Step:
     """One step of the answer to "why this instant", in the order it was taken."""
 
-    #: Stable code: started, opened, arrived, promised, put-off, paused, provisional.
+    #: Stable code: started, opened, arrived, promised, put-off, extended, paused, provisional.
     code: str
     #: Aware UTC instant the step led to.
     at: datetime
@@ -54,16 +54,23 @@ class Due:
     steps: tuple[Step, ...]
 
 
-def compute(calendar: WorkingCalendar, start: datetime, target: Target, pauses: Sequence[Pause], share: float) -> Due:
+def compute(
+    calendar: WorkingCalendar, start: datetime, target: Target, pauses: Sequence[Pause], share: float, extended: int = 0
+) -> Due:
     """Return the instant at which `share` of the target is used up. Raises as `WorkingCalendar.due` does."""
-    return _due(_Course.begin(calendar, start, target, pauses), share)
+    return _due(_Course.begin(calendar, start, target, pauses, extended), share)
 
 
 def compute_all(
-    calendar: WorkingCalendar, start: datetime, target: Target, pauses: Sequence[Pause], shares: Iterable[float]
+    calendar: WorkingCalendar,
+    start: datetime,
+    target: Target,
+    pauses: Sequence[Pause],
+    shares: Iterable[float],
+    extended: int = 0,
 ) -> tuple[Due, tuple[datetime, ...]]:
     """Return when the target is used up, and the instant of each share of it. Raises as `WorkingCalendar.due` does."""
-    course = _Course.begin(calendar, start, target, pauses)
+    course = _Course.begin(calendar, start, target, pauses, extended)
     return _due(course, 1.0), tuple(course.reached(share)[0] for share in shares)
 
 
@@ -77,11 +84,15 @@ class _Course:
     standing: list[Interval]
     #: What was decided on the way to the promise.
     reasons: tuple[Step, ...]
-    #: End of the period that is promised; None for a length of time.
+    #: End of the period that is promised; None for a length of time that was not extended.
     close: datetime | None
+    #: What was promised before it was extended by so many working days; None when it was not.
+    before: tuple[datetime, int] | None = None
 
     @classmethod
-    def begin(cls, calendar: WorkingCalendar, start: datetime, target: Target, pauses: Sequence[Pause]) -> Self:
+    def begin(
+        cls, calendar: WorkingCalendar, start: datetime, target: Target, pauses: Sequence[Pause], extended: int = 0
+    ) -> Self:
         begin = micros(start)
         standing = merged(pauses, begin)
         steps, close = [Step("started", instant_of(begin), "开始计时", "the clock started")], None
@@ -94,7 +105,13 @@ class _Course:
         elif target.kind is not TargetKind.ELAPSED:
             close, reasons = _period_end(calendar, start, target)
             steps += reasons
-        return cls(calendar, start, target, standing, tuple(steps), close)
+        if not extended:
+            return cls(calendar, start, target, standing, tuple(steps), close)
+        # Counted from the promise without its pauses, which then push the whole: so a pause after the first promise
+        # moves an extended one, and it does not matter in which order the two were granted.
+        promised, _ = cls(calendar, start, target, [], (), close).reached(1.0)
+        later = calendar.later_by_working_days(promised, extended)
+        return cls(calendar, start, target, standing, tuple(steps), later, (promised, extended))
 
     def reached(self, share: float) -> tuple[datetime, list[Interval]]:
         """When a share is used up, and the pauses that moved it."""
@@ -103,6 +120,8 @@ class _Course:
         begin = micros(self.start)
         budget = round(self.target.seconds * share * _SECOND)
         if self.target.kind is TargetKind.ELAPSED:
+            if self.close is not None:
+                budget = round((micros(self.close) - begin) * share)
             reading, moved = pushed(begin + budget, self.standing, lambda at: at)
             return _instant(reading), moved
         if self.close is None:
@@ -123,17 +142,21 @@ def _due(course: _Course, share: float) -> Due:
     calendar, target = course.calendar, course.target
     due, moved = course.reached(share)
     steps = list(course.reasons)
+    promised = due if course.before is None else course.before[0]
     if target.kind is TargetKind.ELAPSED:
         length = format_duration(target.seconds)
-        steps.append(Step("promised", due, f"{length} 自然时间", f"{length} by the wall clock"))
-        return Due(due, provisional=False, steps=(*steps, *_paused(moved)))
-    if target.kind is TargetKind.WORKING:
+        steps.append(Step("promised", promised, f"{length} 自然时间", f"{length} by the wall clock"))
+    elif target.kind is TargetKind.WORKING:
         length = format_duration(target.seconds, days=False)
-        steps.append(Step("promised", due, f"{length} 工作时间", f"{length} of working time"))
-    steps += _paused(moved)
-    provisional = not (
-        calendar.is_covered(calendar.local_date(due)) and calendar.is_covered(calendar.local_date(course.start))
-    )
+        steps.append(Step("promised", promised, f"{length} 工作时间", f"{length} of working time"))
+    if course.before is not None and course.close is not None:
+        days = course.before[1]
+        zh, en = f"批准延期 {days} 个工作日", f"extended by {days} working day(s)"
+        steps.append(Step("extended", course.close, zh, en))
+    steps += _paused(calendar, moved)
+    if target.kind is TargetKind.ELAPSED and course.before is None:
+        return Due(due, provisional=False, steps=tuple(steps))
+    provisional = not (calendar.covers(due) and calendar.covers(course.start))
     if provisional:
         known = f"{calendar.covered_from}~{calendar.covered_until}"
         steps.append(
@@ -158,6 +181,11 @@ def run(
 
     `last` is the latest instant `reading_at` looks at. Raises BeyondCalendar when the table would pass 2199.
     """
+    made = calendar.intervals_at(micros(start)) if not standing else None
+    if made is not None and (last is start or calendar.intervals_at(micros(last)) is made):
+        reading = reading_at(made)
+        if reading <= made.total:
+            return made.reached(reading), []
     first_year = calendar.local_date(start).year
     last_year = calendar.local_date(last).year
     if standing:
@@ -207,6 +235,16 @@ def _period_end(calendar: WorkingCalendar, start: datetime, target: Target) -> t
     return close, steps
 
 
+def period_closes(calendar: WorkingCalendar, day: date, *, week: bool) -> tuple[int, int, int]:
+    """What `WorkingCalendar.period_closes` says, found anew."""
+    nominal = _last_regular_day(calendar, day, week=week)
+    regular = calendar.instant(nominal, calendar.week[nominal.weekday()][-1][1])
+    following = nominal + timedelta(days=7) if week else _first_of_next_month(nominal)
+    later = _last_regular_day(calendar, following, week=week)
+    close, next_close = (calendar.close(calendar.working_day_from(one)) for one in (nominal, later))
+    return micros(regular), micros(close), micros(next_close)
+
+
 def _working_day_end(calendar: WorkingCalendar, start: datetime, target: Target) -> tuple[datetime, list[Step]]:
     arrival = calendar.local_date(start)
     cutoff = target.cutoff
@@ -242,13 +280,14 @@ def _first_of_next_month(day: date) -> date:
     return day.replace(day=1) + timedelta(days=monthrange(day.year, day.month)[1])
 
 
-def _paused(moved: Sequence[Interval]) -> list[Step]:
+def _paused(calendar: WorkingCalendar, moved: Sequence[Interval]) -> list[Step]:
+    said = ((instant_of(end), *(calendar.local(instant_of(at)) for at in (begin, end))) for begin, end in moved)
     return [
         Step(
             "paused",
-            instant_of(end),
-            f"暂停 {instant_of(begin):%Y-%m-%d %H:%M}Z 起",
-            "a pause moved the due instant",
+            at,
+            f"{begin:%m-%d %H:%M} 至 {end:%m-%d %H:%M} 暂停",
+            f"paused from {begin:%m-%d %H:%M} to {end:%m-%d %H:%M}",
         )
-        for begin, end in moved
+        for at, begin, end in said
     ]

@@ -98,7 +98,13 @@ class GrowingTable:
         """Take the function that gives one local date's intervals."""
         self._day_intervals = day_intervals
         self._years: dict[int, tuple[Interval, ...]] = {}
-        self._current: tuple[int, int, IntervalTable] | None = None
+        #: First and last year, their table, and instants that lie in those years in every zone.
+        self._current: tuple[int, int, IntervalTable, int, int] | None = None
+
+    def at(self, instant: int) -> IntervalTable | None:
+        """Return the table as it is when it holds that instant; None: ask `covering`."""
+        current = self._current
+        return None if current is None or not current[3] <= instant < current[4] else current[2]
 
     def covering(self, first_year: int, last_year: int) -> IntervalTable:
         """Return a table that holds at least these years. Raises BeyondCalendar outside 1971-2199."""
@@ -111,7 +117,8 @@ class GrowingTable:
             first_year, last_year = min(first_year, current[0]), max(last_year, current[1])
         table = IntervalTable(self._merged(first_year, last_year))
         # One assignment: a second thread sees the old table or the new one, never half of each.
-        self._current = (first_year, last_year, table)
+        begin, end = datetime(first_year, 1, 2, tzinfo=UTC), datetime(last_year, 12, 31, tzinfo=UTC)
+        self._current = (first_year, last_year, table, micros(begin), micros(end))
         return table
 
     def _merged(self, first_year: int, last_year: int) -> list[Interval]:

@@ -65,7 +65,8 @@ def test_an_imported_user_has_no_password_until_it_is_given_one_and_then_just_th
     management_url = broker.management_url.replace("://", "://gridwhistle-declare:long-enough@")
     url = broker.url_for("gridwhistle").replace(own, "gridwhistle-declare:long-enough")
     declare.declare(url)
-    assert inspection.set_policies(url, management_url, reset=True) == ("gridwhistle", "gridwhistle-dead")
+    named = ("gridwhistle", "gridwhistle-departments", "gridwhistle-dead")
+    assert inspection.set_policies(url, management_url, reset=True) == named
     found = inspection.inspect(url, management_url)
     unseen = [("not-looked-at", "permissions"), ("not-looked-at", "feature flags")]  # for administrators alone
     assert [(one.code, one.where) for one in found] == unseen

@@ -13,6 +13,7 @@ from deploy.launcher.scenario import doors, form, player
 from deploy.launcher.scenario.embedded import EmbeddedStage
 from deploy.launcher.suite import Suite
 from services.deliberation import tables as deliberation
+from services.dispatch import claim_tables, whistle_tables
 from services.dispatch import tables as dispatch
 from services.intake import tables as intake
 from services.notify import tables as notify
@@ -34,21 +35,30 @@ from shared.wire.relay import Relay
 
 #: Path parameter -> where a real one is found.
 _FOUND = {
-    "matter": dispatch.matters.c.id, "whistle": dispatch.whistles.c.id, "topic": deliberation.topics.c.id,
+    "matter": dispatch.matters.c.id, "whistle": whistle_tables.whistles.c.id, "topic": deliberation.topics.c.id,
     "ballot": deliberation.ballots.c.id, "demand": intake.demands.c.demand_id, "message": notify.messages.c.id,
     "evaluation": oversight.evaluations.c.evaluation_id, "report": oversight.reports.c.report_id,
+    "claim": claim_tables.claims.c.id, "order": claim_tables.orders.c.id, "match": claim_tables.matches.c.id,
+    "resource": intake.resources.c.resource_id,
 }  # fmt: skip
 _OWNERS = {
     "matter": "dispatch", "whistle": "dispatch", "topic": "deliberation", "ballot": "deliberation", "demand": "intake",
     "message": "notify", "evaluation": "oversight", "report": "oversight",
+    "claim": "dispatch", "order": "dispatch", "match": "dispatch", "resource": "intake",
 }  # fmt: skip
 #: Lists -> the ways in which they are asked for.
 _FILTERS = {
     "/api/v1/matters": (
         {}, {"state": "assigned"}, {"state": "closed"}, {"state": "suspended"}, {"band": "overdue"}, {"band": "ok"},
         {"unit": "guanghua-dongli-1"}, {"unit": "guanghua-dongli-1", "state": "assigned"},
-        {"unit": "guanghua-dongli"}, {"class": "same-day", "state": "assigned"},
+        {"unit": "guanghua-dongli"}, {"class": "same-day", "state": "assigned"}, {"open": "true"}, {"open": "false"},
+        {"responsible": "guanghua-dongli-1"}, {"responsible": "chaoyang"}, {"person": "grid-worker-guanghua-dongli-1"},
+        {"level": "district", "open": "true"}, {"band": "due-soon"}, {"band": "paused"}, {"category": "lighting"},
+        {"due_before": "2025-09-09T00:00:00Z"}, {"open": "true", "unit": "guanghua-dongli-1"},
     ),
+    "/api/v1/claims": ({}, {"state": "fulfilled"}, {"kind": "task"}, {"mine": "true"}),
+    "/api/v1/orders": ({}, {"state": "settled"}, {"overdue": "true"}),
+    "/api/v1/resources": ({}, {"kind": "venue"}),
     "/api/v1/whistles": ({}, {"open": "true"}, {"department": "dept-urban"}),
     "/api/v1/messages": ({}, {"state": "failed"}, {"state": "pending"}, {"demand": "00d0000001"}),
     "/api/v1/topics": ({}, {"state": "balloting"}, {"matter": "00m0000001"}),

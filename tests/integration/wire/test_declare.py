@@ -30,7 +30,8 @@ def test_declaring_twice_makes_everything_once_and_check_finds_nothing(rabbitmq,
     declare.declare(vhost)
     assert declare.check(vhost) == ()
     found = {queue["name"]: queue for queue in rabbitmq.manage("GET", f"/api/queues/{_vhost(vhost)}")}
-    assert found.keys() == {topology.DEAD_QUEUE, *(row.queue for row in topology.subscriptions())}
+    ours = {topology.DEAD_QUEUE, topology.ANSWERS_QUEUE, *(row.queue for row in topology.subscriptions())}
+    assert found.keys() == ours
     assert {queue["type"] for queue in found.values()} == {"quorum"}
     assert {name: queue["arguments"] for name, queue in found.items()} == {one.name: one.arguments for one in queues()}
     bound = {
@@ -38,7 +39,7 @@ def test_declaring_twice_makes_everything_once_and_check_finds_nothing(rabbitmq,
         for binding in rabbitmq.manage("GET", f"/api/bindings/{_vhost(vhost)}")
         if binding["source"]
     }
-    assert bound == {(queue.exchange, key, queue.name) for queue in queues() for key in queue.keys}
+    assert bound == {(source, key, queue.name) for queue in queues() for source, key in queue.bindings}
 
 
 def test_check_changes_nothing(rabbitmq, vhost):

@@ -67,7 +67,8 @@ def _policy(rabbitmq, vhost, name, definition, *, pattern, priority=100):
 
 def test_over_the_limit_of_deliveries_set_by_policy_it_lands_in_the_dead_queue(vhost, management_url, channel):
     declare.declare(vhost)
-    assert set(inspection.set_policies(vhost, management_url)) == {"gridwhistle", "gridwhistle-dead"}
+    named = {"gridwhistle", "gridwhistle-departments", "gridwhistle-dead"}
+    assert set(inspection.set_policies(vhost, management_url)) == named
     _publish(channel, QUEUE, b"rubbish")
     for _ in range(DELIVERY_LIMIT + 1):
         channel.basic_reject(_get(channel, QUEUE).delivery_tag, requeue=True)

@@ -16,6 +16,7 @@ from shared.contracts.dispatch import MatterEscalated
 from shared.contracts.envelope import Envelope, from_bytes
 from shared.contracts.intake import MatterOpened
 from shared.contracts.values import Place
+from shared.contracts.whistles import is_told
 from shared.jurisdiction import load
 from shared.ledger.engines import reading
 from shared.ledger.tables import outbox
@@ -33,6 +34,9 @@ DISTRICT_CLERK = "district-clerk-chaoyang"
 #: Words of one class each.
 LIGHT, GATE, GAS, RAMP = "楼道灯不亮", "请帮忙挪车", "楼道里有煤气味", "单元门门禁坏了,坡道也没有"
 PHOTO = {"kind": "photo", "description": "修好后的照片"}
+
+
+_OF_CALLS = {"answer-whistle", "decide-contest", "decide-whistle-extension", "end-whistle", "score-whistle"}
 
 
 class Desk:
@@ -85,7 +89,7 @@ class Desk:
         return matter
 
     def do(self, who: str, command: str, matter="m-1", **content):
-        key = "whistle" if command == "answer-whistle" else "matter"
+        key = "whistle" if command in _OF_CALLS else "matter"
         how = {"if_match": content.pop("if_match")} if "if_match" in content else {}
         return self.suite.execute(f"dispatch.{command}", {key: matter, **content}, who, **how).body
 
@@ -117,7 +121,8 @@ class Desk:
         """(short name, data) of what was emitted, in order; of one name only the data."""
         with reading(self.app.at_hand.engine) as db:
             raws = db.execute(select(outbox.c.envelope).order_by(outbox.c.position)).scalars().all()
-        every = [(one.name.removeprefix("dispatch."), one.data) for one in (from_bytes(bytes(raw)) for raw in raws)]
+        envelopes = [from_bytes(bytes(raw)) for raw in raws]
+        every = [(one.name.removeprefix("dispatch."), one.data) for one in envelopes if not is_told(one.type)]
         return every if name is None else [data for known, data in every if known == name]
 
     def climbs(self) -> list[tuple[str, str, str]]:

@@ -137,3 +137,30 @@ def test_a_new_promise_keeps_the_start_and_does_not_repeat_a_standing_breach(pac
     assert [step.name for step in clocks.passed(better, MONDAY + timedelta(hours=25))] == ["warn-50", "warn-80", "due"]
     assert better.original_due_at == late.original_due_at
     assert (worse.promise, better.promise) == (2, 2)
+
+
+@given(target=TARGETS, start=INSTANTS, days=st.integers(1, 20), fired=st.integers(0, 4), hours=st.integers(0, 3_000))
+def test_more_time_takes_no_step_back_that_still_lies_behind_and_skips_none(pack, target, start, days, fired, hours):
+    """Each step of the new promise is either done and behind, or still to be done."""
+    now = start + timedelta(hours=hours)
+    clock = clock_of(pack, target, start)
+    fired = min(fired, len([step for step in clock.steps if step.at <= now]))
+    breached = clock.due_at if fired > 2 else None
+    clock = replace(clock, fired=fired, breached_at=breached)
+    longer = clocks.promise(pack.calendar, start, target, rule(target), extended=days)
+    made = clocks.remade(replace(clock, extended_days=days), longer, now=now)
+    assert made.due_at > clock.due_at
+    assert (made.original_due_at, made.started_at) == (clock.original_due_at, clock.started_at)
+    assert all(step.at <= now for step in made.steps[: made.fired])
+    assert all(step.at > now for step in made.steps[made.fired : clock.fired])
+    assert made.promise == clock.promise + (made.fired < clock.fired)
+    assert (made.breached_at is None) == (made.fired <= 2)
+
+
+@given(target=TARGETS, start=INSTANTS, fired=st.integers(0, 4))
+def test_counted_anew_on_the_same_calendar_nothing_changes(pack, target, start, fired):
+    clock = clock_of(pack, target, start)
+    clock = replace(clock, fired=fired, breached_at=clock.due_at if fired > 2 else None)
+    now = clock.steps[fired - 1].at if fired else start
+    same = clocks.promise(pack.calendar, start, target, rule(target))
+    assert clocks.remade(clock, same, now=now) == clock

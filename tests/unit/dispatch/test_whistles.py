@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,10 +13,13 @@ from tests.unit.dispatch.conftest import (
     CLERK,
     COMMUNITY,
     DISTRICT,
+    DISTRICT_CLERK,
+    GAS,
     HEAD,
     LIGHT,
     PHOTO,
     RAMP,
+    START,
     STREET,
     STREET_CLERK,
     WORKER,
@@ -103,7 +107,8 @@ def test_absence_is_told_once_and_climbs(desk, called):
     desk.wait(hours=6)
     (told,) = desk.events("whistle-overdue")
     assert told["departments"] == ["dept-housing"]
-    assert desk.climbs() == [(COMMUNITY, "rule", "whistle-overdue")]
+    assert desk.climbs() == [(STREET, "rule", "whistle-overdue")]  # above the community that whistled
+    assert desk.events("matter-escalated")[0]["skipped_because"] == ["not-above-whistler"]
     late = desk.do(HOUSING, "answer-whistle", called, answer="accepted", note="晚到")
     assert late["late"] is True
     desk.wait(minutes=30)
@@ -120,14 +125,6 @@ def test_reporting_in_exactly_at_the_deadline_is_in_time(desk, called):
     assert desk.events("whistle-overdue") == []
 
 
-def test_a_refusal_by_all_climbs(desk, called):
-    desk.do(WATER, "answer-whistle", called, answer="declined", note="非我管辖")
-    assert desk.climbs() == []
-    desk.do(HOUSING, "answer-whistle", called, answer="declined", note="依据第三条")
-    assert [one["outcome"] for one in desk.events("whistle-ended")] == ["declined"]
-    assert desk.climbs() == [(COMMUNITY, "rule", "whistle-declined")]
-
-
 def test_missed_calls_climb_no_further_than_the_hop_limit(desk):
     desk.open(text=RAMP)
     for _ in range(5):
@@ -139,10 +136,52 @@ def test_missed_calls_climb_no_further_than_the_hop_limit(desk):
     assert len(desk.events("whistle-overdue")) == 5
 
 
-def test_the_street_may_settle_an_open_call(desk, called):
-    reply = desk.do(STREET_CLERK, "resolve", outcome="街道已协调解决", evidence=[PHOTO])
-    assert reply["state"] == "resolved"
-    assert desk.events("whistle-ended") == [{"whistle_id": called, "matter_id": "m-1", "outcome": "withdrawn"}]
+def test_only_the_level_above_ends_an_open_call_and_says_why(desk, called):
+    refused("whistle-open", desk.do, STREET_CLERK, "resolve", outcome="街道已协调解决", evidence=[PHOTO])
+    refused("not-permitted", desk.do, CLERK, "end-whistle", called, reason="不等了")
+    reply = desk.do(STREET_CLERK, "end-whistle", called, reason="街道已另行安排抢修")
+    assert reply["outcome"] == "withdrawn"
+    (told,) = desk.events("whistle-ended")
+    assert (told["outcome"], told["reason"], told["ended_by"]) == ("withdrawn", "街道已另行安排抢修", STREET_CLERK)
+    assert desk.view()["whistles"][0]["ended_reason"] == "街道已另行安排抢修"
+    assert desk.do(STREET_CLERK, "resolve", outcome="街道已协调解决", evidence=[PHOTO])["state"] == "resolved"
+    refused("whistle-ended", desk.do, STREET_CLERK, "end-whistle", called, reason="再来一次")
+    refused("unknown-whistle", desk.do, STREET_CLERK, "end-whistle", "nothing", reason="…")
+
+
+def test_who_whistled_cannot_end_its_own_call(desk):
+    desk.open(text=RAMP)
+    called = desk.do(STREET_CLERK, "blow-whistle", **CALL)["whistle_id"]
+    refused("level-above-decides", desk.do, STREET_CLERK, "end-whistle", called, reason="不等了")
+    assert desk.do(DISTRICT_CLERK, "end-whistle", called, reason="区里统筹")["outcome"] == "withdrawn"
+    top = desk.do(DISTRICT_CLERK, "blow-whistle", **CALL)["whistle_id"]
+    assert desk.do(DISTRICT_CLERK, "end-whistle", top, reason="上面没有了")["outcome"] == "withdrawn"
+
+
+def test_several_calls_and_one_open_is_enough_to_stand_in_the_way(desk, called):
+    second = desk.do(STREET_CLERK, "blow-whistle", departments=["dept-fire"], request="查看通道")["whistle_id"]
+    for officer in (WATER, HOUSING):
+        desk.do(officer, "answer-whistle", called, answer="completed", note="好了")
+    error = refused("whistle-open", desk.do, WORKER, "resolve", outcome="好了", evidence=[PHOTO])
+    assert error.what.startswith("1 whistle")
+    desk.do("department-officer-dept-fire", "answer-whistle", second, answer="completed", note="通道畅通")
+    assert desk.do(WORKER, "resolve", outcome="好了", evidence=[PHOTO])["state"] == "resolved"
+
+
+def test_a_foreign_department_is_not_called(desk_of, pack):
+    fire = replace(pack.units["dept-fire"], parent="guanghua-li")  # of the community next door
+    desk = desk_of(replace(pack, units={**pack.units, "dept-fire": fire}))
+    desk.open()
+    error = refused("foreign-department", desk.do, CLERK, "blow-whistle", departments=["dept-fire"], request="…")
+    assert "guanghua-li" in error.what
+
+
+def test_danger_does_not_wait_for_working_hours(desk_of, pack):
+    desk = desk_of(pack)
+    desk.until(START + timedelta(hours=14))  # 23:00 in Beijing
+    desk.open(text=GAS)
+    desk.do(STREET_CLERK, "blow-whistle", departments=["dept-gas"], request="关阀")
+    assert desk.events("whistle-blown")[0]["report_in_by"] == "2026-11-16T15:30:00Z"
 
 
 def test_a_department_learns_what_is_needed_and_never_who_asked(desk, called):

@@ -223,6 +223,25 @@ def test_a_breach_of_a_clock_no_class_has(lint_files):
     assert where(lint_files(change)) == [("clock-kind-unknown", "escalation.on_breach.feedback")]
 
 
+@pytest.mark.parametrize(
+    ("rule", "found"),
+    [
+        ({"clocks": ["resolve"], "share": 0.5}, False),
+        ({"clocks": ["resolve"], "share": 1.0}, False),
+        ({"clocks": ["resolve"], "share": 3, "classes": ["same-day"]}, False),
+        ({"clocks": ["resolve"], "share": 0.6}, True),
+        ({"clocks": ["resolve"], "share": 3, "classes": ["hazard"]}, True),
+        ({"clocks": ["feedback"], "share": 0.5}, True),
+    ],
+)
+def test_a_ladder_rule_that_never_fires(lint_files, rule, found):
+    def change(files):
+        files[P]["escalation"]["rules"] = [{"id": "up", "to_level": "street", **rule}]
+
+    expected = [("ladder-rule-never-fires", "escalation.rules.up")] if found else []
+    assert where(lint_files(change)) == expected
+
+
 def test_a_class_that_promises_no_handling_time(lint_files):
     def change(files):
         del files[P]["classes"][0]["clocks"]["resolve"]

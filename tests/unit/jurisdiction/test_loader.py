@@ -122,6 +122,8 @@ REMOVED = object()
 J, U, S, C = "jurisdiction.yaml", "units.yaml", "staff.yaml", "categories.yaml"
 K, P, T = "calendar.yaml", "policy.yaml", "templates.yaml"
 
+#: A ladder rule that is right.
+UP = {"id": "up", "clocks": ["resolve"], "share": 0.5, "to_level": "street"}
 SPOILT = [
     # files and their outer shape
     ((J,), "a: [", ("not-yaml", J, "line 1, column 5")),
@@ -206,6 +208,20 @@ SPOILT = [
     ((P, "escalation"), {"authority_limits": {"cell": 1}}, ("unknown-level", P, "escalation.authority_limits.cell")),
     ((P, "escalation"), {"authority_limits": {"grid": -1}}, ("out-of-range", P, "escalation.authority_limits.grid")),
     ((P, "escalation"), {"authority_limits": {"grid": 1.5}}, ("wrong-type", P, "escalation.authority_limits.grid")),
+    ((P, "escalation"), {"rules": [{**UP, "to_level": "cell"}]}, ("unknown-level", P, "escalation.rules[0].to_level")),
+    (
+        (P, "escalation"),
+        {"rules": [UP, {**UP, "classes": ["hazzard"]}]},
+        ("unknown-class", P, "escalation.rules[1].classes[0]"),
+    ),
+    ((P, "escalation"), {"rules": [{**UP, "share": 0}]}, ("out-of-range", P, "escalation.rules[0].share")),
+    ((P, "whistle", "extensions"), -1, ("out-of-range", P, "whistle.extensions")),
+    ((P, "whistle", "complete"), {"working": "3d"}, ("invalid-target", P, "whistle.complete")),
+    (
+        (P, "whistle", "report_in_by_class"),
+        {"hazzard": {"elapsed": "30m"}},
+        ("unknown-class", P, "whistle.report_in_by_class.hazzard"),
+    ),
     ((P, "escalation"), {"after_returns": 0}, ("out-of-range", P, "escalation.after_returns")),
     ((P, "escalation"), {"after_return": 2}, ("unknown-field", P, "escalation.after_return")),
     ((P, "whistle"), REMOVED, ("missing-field", P, "whistle")),

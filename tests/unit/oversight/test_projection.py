@@ -13,7 +13,7 @@ from services.oversight.repository.projection import PROJECTIONS, Mark, Rows
 from services.oversight.repository.rebuild import rebuild
 from services.oversight.repository.trace import envelopes
 from services.oversight.subscriptions import SUBSCRIPTIONS
-from shared.contracts import deliberation, dispatch, intake, registry
+from shared.contracts import claims, deliberation, dispatch, intake, oversight, registry
 from shared.contracts.envelope import from_bytes
 from shared.contracts.values import Place
 from shared.ledger.engines import writing
@@ -94,6 +94,29 @@ def a_life(overseer, matter="m-1"):
             ),
             deliberation.ResolutionFiled(topic_id="t", **m, resolution_id="r", filed_with=("jianwai",)),
         ],
+        [
+            oversight.RectificationOrdered(
+                order_id="o", **m, unit=GRID, request="清理堆物", deadline=now + hour, ordered_by="x"
+            ),
+            oversight.RectificationWithdrawn(order_id="o", **m, reason="r", withdrawn_by="x"),
+        ],
+        [
+            claims.RectificationAssigned(order_id="o", **m, unit=GRID, level="grid", deadline=now + hour),
+            claims.RectificationOverdue(
+                order_id="o", **m, from_unit=GRID, to_unit="guanghua-dongli", to_level="community", due_at=now + hour,
+                times=1,
+            ),
+            claims.RectificationReported(
+                order_id="o", **m, unit=GRID, outcome="x", on_time=True, reported_by="x"
+            ),
+            claims.RectificationReworked(order_id="o", **m, unit=GRID, reason="r", sent_back_by="y"),
+            claims.RectificationReported(
+                order_id="o", **m, unit=GRID, outcome="x", on_time=False, reported_by="x"
+            ),
+            claims.RectificationClosed(
+                order_id="o", **m, unit=GRID, level="grid", inside=False, on_time=False, closed_by="y"
+            ),
+        ],
     ]  # fmt: skip
 
 
@@ -113,6 +136,9 @@ def test_what_a_whole_life_leaves(overseer):
     [whistle] = overseer.rows(tables.whistles)
     assert (whistle["late"], whistle["outcome"], whistle["departments"]) == (True, "completed", ["a", "b"])
     assert overseer.rows(tables.resolutions)[0]["state"] == "filed"
+    [order] = overseer.rows(tables.orders)
+    assert (order["held_by"], order["overdue_times"], order["on_time"]) == ("guanghua-dongli", 1, False)
+    assert order["closed_at"] == order["withdrawn_at"] == order["ordered_at"] == overseer.clock.now()
     kinds = sorted(row["kind"] for row in overseer.rows(tables.milestones))
     assert kinds == [
         "assigned", "deliberated", "escalated", "reopened", "resumed", "returned", "reworked", "suspended", "whistled",

@@ -111,7 +111,7 @@ def rows(application, without=()):
 #: What no event tells.
 UNTOLD = {
     "dispatch": {
-        "matter_steps.position", "whistle_answers.position", "early_events.position",
+        "matter_steps.position", "whistle_answers.position", "climbs.position", "early_events.position",
         # A remark at closing.
         "matter_steps.detail",
     },
@@ -144,7 +144,9 @@ def test_every_row_is_as_it_was(week, service, moment):
         assert {row.message_id: bytes(row.envelope) for row in db.execute(select(outbox))} == books
         assert dict(db.execute(select(stream_heads.c.stream, stream_heads.c.version)).all()) == heads
         assert dict(db.execute(select(stream_positions.c.stream, stream_positions.c.version)).all()) == positions
-        assert db.execute(select(outbox.c.position).where(outbox.c.published_at.is_(None))).all() == []
+        # What departments were told goes once more, byte for byte: they know it by its id.
+        waiting = set(db.execute(select(outbox.c.stream).where(outbox.c.published_at.is_(None))).scalars())
+        assert {stream for stream in waiting if not stream.startswith("whistle.")} == set()
 
 
 def letters(application):

@@ -29,12 +29,10 @@ ROUTES = [
 ]
 COMMANDS = [each for each in ROUTES if each.values[1].command is not None and each.values[1].form is None]
 READS = [each for each in ROUTES if each.values[1].command is None]
-LISTS = [
-    each
-    for each in READS
-    if each.values[1].path
-    in {f"/api/v1/{name}" for name in ("unlocated", "topics", "matters", "whistles", "messages", "reports")}
-]
+PAGED = (
+    "unlocated", "topics", "matters", "whistles", "messages", "reports", "claims", "orders", "resources",
+)  # fmt: skip
+LISTS = [each for each in READS if each.values[1].path in {f"/api/v1/{name}" for name in PAGED}]
 
 NUL, HALF = "a\x00b", "a\ud83db"
 
@@ -64,6 +62,7 @@ WRONG: dict[type, tuple[Any, ...]] = {
         "0001-01-01T00:00:00Z", "0999-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-02-30T00:00:00Z",
         "2026-11-17T25:00:00Z", 1_700_000_000, True, [], {}, NUL,
     ),
+    fields.Integer: ("x", "3", 3.0, 1.5, 10**400, True, [], {}),
     fields.Float: ("x", "NaN", "Infinity", "1e999", 10**400, 1_000, True, [], {}),
     shapes.FreeObject: ("x", 7, True, [], {"a": [{HALF: 1}]}, {"a": [HALF]}, {"a": _deep}),
     fields.Nested: ("x", 7, True, [], [{}]),
@@ -78,6 +77,8 @@ def good(field: fields.Field[Any]) -> Any:
         return {name: good(inner) for name, inner in field.schema.fields.items() if inner.required}
     if isinstance(field, fields.List):
         return [good(field.inner)]
+    if isinstance(field, fields.Integer):
+        return next(one.min for one in field.validators if isinstance(one, validate.Range))
     allowed = [one for one in field.validators if isinstance(one, validate.OneOf)]
     return next(iter(allowed[0].choices)) if allowed else GOOD[type(field)]
 
@@ -267,6 +268,7 @@ def test_a_bad_limit_is_refused(town, service, route, limit):
 
 PARAMETERS = (
     "cursor", "limit", "unit", "state", "class", "band", "open", "department", "demand", "matter", "code", "t",
+    "responsible", "level", "person", "category", "due_before", "kind", "mine", "overdue",
     "period_from", "period_to",
 )  # fmt: skip
 VALUES = (

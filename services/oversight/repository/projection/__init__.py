@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from services.oversight.repository.projection import clocks, forums, matters
+from services.oversight.repository.projection import clocks, forums, matters, orders
 from services.oversight.repository.projection.rows import Mark, Rows
 
 Projection = Callable[[Rows, Any, Mark], None]
@@ -36,6 +36,7 @@ PROJECTIONS: Mapping[str, Projection] = {
     "dispatch.clock-started": clocks.clock_started,
     "dispatch.clock-paused": clocks.clock_paused,
     "dispatch.clock-moved": clocks.clock_moved,
+    "dispatch.clock-recounted": clocks.clock_recounted,
     "dispatch.clock-warned": clocks.clock_warned,
     "dispatch.clock-breached": clocks.clock_breached,
     "dispatch.clock-stopped": clocks.clock_stopped,
@@ -51,6 +52,13 @@ PROJECTIONS: Mapping[str, Projection] = {
     "oversight.evaluation-requested": forums.evaluation_requested,
     "oversight.evaluation-received": forums.evaluation_received,
     "oversight.inspection-recorded": forums.inspection_recorded,
+    "oversight.rectification-ordered": orders.rectification_ordered,
+    "oversight.rectification-withdrawn": orders.rectification_withdrawn,
+    "dispatch.rectification-assigned": orders.rectification_assigned,
+    "dispatch.rectification-overdue": orders.rectification_overdue,
+    "dispatch.rectification-reported": orders.rectification_reported,
+    "dispatch.rectification-reworked": orders.rectification_reworked,
+    "dispatch.rectification-closed": orders.rectification_closed,
 }
 
 __all__ = ["PROJECTIONS", "Mark", "Projection", "Rows"]

@@ -6,7 +6,7 @@ from typing import Any
 
 from services.oversight.repository.projection.rows import Mark, Rows
 from services.oversight.tables import clocks, whistles
-from shared.contracts import dispatch
+from shared.contracts import dispatch, timing
 
 
 def clock_started(rows: Rows, event: dispatch.ClockStarted, mark: Mark) -> None:
@@ -39,6 +39,15 @@ def clock_moved(rows: Rows, event: dispatch.ClockMoved, mark: Mark) -> None:
     if event.cause == "resumed":
         values["paused_at"] = None
     _clock(rows, event.clock_id, **values)
+
+
+def clock_recounted(rows: Rows, event: timing.ClockRecounted, mark: Mark) -> None:
+    """The calendar is another one, and the due instant or its certainty with it."""
+    del mark
+    _clock(
+        rows, event.clock_id, due_at=event.due_at, original_due_at=event.original_due_at,
+        provisional=event.provisional,
+    )  # fmt: skip
 
 
 def clock_warned(rows: Rows, event: dispatch.ClockWarned, mark: Mark) -> None:

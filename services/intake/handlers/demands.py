@@ -1,4 +1,4 @@
-"""Intake's handlers: one function per command and per event; they decide and write, and never commit."""
+"""Demands: registered, imported, supplemented, withdrawn, located; and what their askers are told of the way."""
 
 from __future__ import annotations
 

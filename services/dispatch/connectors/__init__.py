@@ -1,0 +1,1 @@
+"""Built-in connectors: how departments without a bus are reached."""
