@@ -25,7 +25,9 @@ LISTENS: dict[str, dict[str, tuple[str, ...]]] = {
     "intake": {"dispatch": ("matter",)},
     "deliberation": {"intake": ("matter",), "dispatch": ("matter",)},
     "dispatch": {
-        "intake": ("demand", "matter", "resource"), "deliberation": ("topic",), "oversight": ("evaluation", "order"),
+        "intake": ("demand", "matter", "resource"),
+        "deliberation": ("topic",),
+        "oversight": ("evaluation", "order"),
     },
     "oversight": dict.fromkeys(SERVICES, ("*",)),
     "notify": {"intake": ("demand", "matter"), "dispatch": ("matter", "clock"), "oversight": ("evaluation",)},

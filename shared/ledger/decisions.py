@@ -48,9 +48,7 @@ class Handled(Conflict):
     code = "already-handled"
 
 
-def release(
-    reception: Reception, entry_id: str, *, by: str, why: str, letters: LetterBox | None = None
-) -> Outcome:
+def release(reception: Reception, entry_id: str, *, by: str, why: str, letters: LetterBox | None = None) -> Outcome:
     """Handle a quarantined message now, and those parked behind it.
 
     Handled first, noted afterwards: killed in between, it is handled once and can be released again. Raises Invalid

@@ -103,9 +103,7 @@ def show(*, entry_id: str, names: tuple[str, ...], data_dir: Path | None, as_jso
 def release(*, entry_id: str, reason: str, names: tuple[str, ...], data_dir: Path | None, as_json: bool) -> int:
     """Handle a message now, after its cause was mended 放行."""
     application, _ = _find(entry_id, names, data_dir)
-    outcome = decisions.release(
-        application.reception, entry_id, by=who(), why=reason, letters=application.letters
-    )
+    outcome = decisions.release(application.reception, entry_id, by=who(), why=reason, letters=application.letters)
     if as_json:
         click.echo(json.dumps({"id": entry_id, "service": application.name, "outcome": outcome.value}))
         return 0

@@ -26,7 +26,8 @@ _AT = datetime(2026, 11, 22, 1, 30, 0, 250_000, tzinfo=UTC)
 _MATTER = "01935a10-7c00-7000-8000-00000000a001"
 #: What fields of these names hold in a sample; everything else follows from the field's type.
 _KNOWN: dict[str, str] = {
-    "days_off": "2027-01-01", "makeup_day": "2027-01-09",
+    "days_off": "2027-01-01",
+    "makeup_day": "2027-01-09",
     "matter_id": _MATTER,
     "number": "D20261122000001",
     "matter_number": "M20261122000001",

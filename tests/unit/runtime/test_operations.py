@@ -42,7 +42,7 @@ def test_counts_meet_when_everything_has_arrived(suite):
     application.execute("intake.register-demand", DEMAND, suite.actor("street-clerk-jianwai"))
     before = answers(suite)
     assert before["intake"]["outbox_pending"] == 2
-    assert before["intake"]["emitted"] == {"intake.demand": 1, "intake.matter": 1}
+    assert before["intake"]["emitted"] == {"intake.demand": 1, "intake.matter": 1, "intake.resource": 0}
     reasons = not_at_rest(before)
     assert "intake: 2 event(s) wait in the outbox" in reasons
     assert "dispatch: 1 event(s) of intake.matter are still on their way" in reasons
