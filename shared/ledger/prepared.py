@@ -73,7 +73,7 @@ class PreparingCursor(extensions.cursor):
 
     def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002 -- psycopg2's name for them
         """As psycopg2's."""
-        if not (vars and type(query) is str and isinstance(vars, Mapping)):
+        if not (vars and type(query) is str and isinstance(vars, Mapping)) or self.connection.autocommit:
             super().execute(query, vars)
             return
         prepared = self._prepared(query, vars)

@@ -151,7 +151,8 @@ def gridwhistle(settings, *arguments):
 UNTOLD = {
     "intake": {"milestones.position", "demands.registered_by", "supplements.supplement_id"},
     "dispatch": {
-        "matter_steps.position", "matter_steps.detail", "whistle_answers.position", "early_events.position",
+        "matter_steps.position", "matter_steps.detail", "whistle_answers.position", "climbs.position",
+        "early_events.position",
     },
 }  # fmt: skip
 

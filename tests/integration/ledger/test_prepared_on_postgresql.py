@@ -142,3 +142,10 @@ def test_a_pooler_that_hands_out_another_session_costs_one_transaction(engine):
         db.connection.driver_connection.kept.statements.clear()
         for _ in range(OFTEN):
             assert db.exec_driver_sql(query, {"id": 1}).all() == []
+
+
+def test_outside_of_transactions_nothing_is_prepared(engine):
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
+        for number in range(OFTEN):
+            put(db, number)
+        assert kept_by(db) == []

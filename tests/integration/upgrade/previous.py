@@ -32,9 +32,11 @@ class Previous:
         return (self.folder / path).read_text("utf-8")
 
     def environment(self, settings) -> dict[str, str]:
-        """Settings as variables, without those that it does not know: it refuses them."""
+        """Settings as variables, without those that it does not know: it refuses them. The pack is its own."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("GRIDWHISTLE_")}
-        return kept | {name: value for name, value in settings.environment().items() if name in self.settings}
+        known = {name: value for name, value in settings.environment().items() if name in self.settings}
+        pack = self.folder / "deploy" / "jurisdictions" / Path(settings.jurisdiction).name
+        return kept | known | {"GRIDWHISTLE_JURISDICTION": str(pack)}
 
     def run(self, program: str, *arguments: str, settings) -> str:
         """Run a program of its own; returns what it printed."""
