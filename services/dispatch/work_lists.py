@@ -21,7 +21,7 @@ from services.dispatch.domain.states import State
 from services.dispatch.tables import matter_scopes, matters
 
 #: Matters of a unit that are rather sorted for its list than looked for among all; a few pages are read for each.
-_FEW = 2_000
+_FEW = 10_000
 #: Matters looked at for one page, at most.
 WINDOW = 1_000
 _ENDED = (State.CLOSED.value, State.WITHDRAWN.value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from shared.contracts.envelope import Envelope
 from shared.ledger import inbox
@@ -59,13 +59,15 @@ def successor(db: Connection, handler: str, stream: str, version: int) -> bytes 
 
 def ready(db: Connection, handler: str, limit: int) -> list[bytes]:
     """Parked events whose predecessor has been applied since (left behind when a process died between the two)."""
+    # Looked up for each that is parked: joined, PostgreSQL may come to read every position there is.
+    applied = (
+        select(stream_positions.c.version)
+        .where(stream_positions.c.handler == parked.c.handler, stream_positions.c.stream == parked.c.stream)
+        .scalar_subquery()
+    )
     query = (
         select(parked.c.envelope)
-        .join(
-            stream_positions,
-            and_(stream_positions.c.handler == parked.c.handler, stream_positions.c.stream == parked.c.stream),
-        )
-        .where(parked.c.handler == handler, parked.c.stream_version <= stream_positions.c.version + 1)
+        .where(parked.c.handler == handler, parked.c.stream_version <= applied + 1)
         .order_by(parked.c.parked_at)
         .limit(limit)
     )

@@ -26,7 +26,7 @@ OPEN_EVERY = 100
 SMALL = {"parked", "failures", "quarantine", "leases", "interventions", "early_events"}
 SMALL_ROWS = 50
 #: What cannot be made up here.
-NONE = {"reports", "trace_head"}
+NONE = {"reports", "trace_head", "calendar_years"}
 #: The million: where one row per matter, per event or per message is kept.
 BIG = {
     "intake": {"matters", "demands"},
@@ -94,6 +94,12 @@ _SPECIAL = {
     ("dispatch", "order_scopes", "state"): "'settled'",
     ("dispatch", "whistle_seats", "part"): "'assist'",
     ("dispatch", "pauses", "ended_at"): "{at}",
+    ("dispatch", "time_requests", "kind"): "'extension'",
+    ("dispatch", "time_requests", "decided_at"): "{at}",
+    ("dispatch", "whistle_contests", "decision"): "'upheld'",
+    ("dispatch", "whistle_contests", "decided_at"): "{at}",
+    ("dispatch", "whistle_extensions", "decided_at"): "{at}",
+    ("dispatch", "department_deliveries", "state"): "'delivered'",
     ("oversight", "trace", "position"): "g",
     ("oversight", "matters", "private"): "false",
     ("oversight", "matters", "opened_at"): "{at}",

@@ -36,6 +36,7 @@ ALLOWED = {
     "sum(stream_positions.version)": ("operations endpoint: all events ever received; likewise", True, 20_000),
     "AS open_at_end": ("the figures of a report are about every matter there is; asked for by people", True, 500_000),
     "AS standing GROUP BY": ("gauge of open clocks at a scrape: a few pages for each that is open", False, 100_000),
+    "JOIN mine ON": ("the list of a small unit: four pages for each of its at most 10,000 matters", False, 45_000),
     "WHERE matter_scopes.unit =": ("a page of a list looks at up to 1,000 matters and their scopes", False, 9_000),
 }  # fmt: skip
 
@@ -106,7 +107,7 @@ def test_the_statements_that_the_ledger_lives_by_were_heard(lived):
     for part in (
         "INSERT INTO outbox", "UPDATE outbox SET published_at", "DELETE FROM outbox", "INSERT INTO inbox",
         "DELETE FROM inbox", "DELETE FROM idempotency", "DELETE FROM failures", "DELETE FROM quarantine",
-        "INSERT INTO stream_positions", "INSERT INTO stream_heads", "FROM parked JOIN stream_positions",
+        "INSERT INTO stream_positions", "INSERT INTO stream_heads", "FROM parked WHERE parked.handler =",
         "FROM leases", "UPDATE leases", "clocks.next_step_at <=", "whistles.next_step_at <=", "FROM pauses",
         "messages.next_attempt_at <=", "INSERT INTO trace", "matter_scopes.unit =", "demands.code_digest =",
         "demands.source = ? AND demands.source_ref =", "matters.text_fingerprint =", "count(*)",
@@ -120,7 +121,8 @@ def test_the_relay_finds_what_waits_among_a_million_published_events_in_a_few_pa
     scan = recorder.statements("dispatch", "FROM outbox WHERE outbox.published_at IS NULL ORDER BY")[0]
     engine = stage.engines()["dispatch"]
     with engine.connect() as db:
-        assert db.execute(text("SELECT count(*) FROM outbox")).scalar_one() > grown.MILLION - 20_000
+        # The scenarios last for weeks: some of the oldest are purged meanwhile.
+        assert db.execute(text("SELECT count(*) FROM outbox")).scalar_one() > grown.MILLION * 0.9
     assert plan_of(engine, scan).pages < 100
 
 
