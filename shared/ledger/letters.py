@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from shared.kernel.actor import Actor
 from shared.kernel.errors import Refusal
 from shared.kernel.hashing import sha256_hex
-from shared.ledger import inbox, quarantine
+from shared.ledger import attempts, inbox, quarantine
 from shared.ledger.errors import HandlerFailed, Transient, is_transient
 from shared.ledger.reception import Outcome, Received
 from shared.ledger.unit_of_work import Surroundings, UnitOfWork, unit_of_work
@@ -126,20 +126,12 @@ class LetterBox:
                     self.correspondence.refuse(letter, None, refusal, work)
                 work.commit()
         except DBAPIError as error:
-            raise _sorted(error) from error
+            raise attempts.sorted_out(error) from error
         return Outcome.QUARANTINED
 
     def _failed(self, letter: Letter, message_id: str, error: Exception) -> Outcome:
         log.error("letter's handler failed", exc_info=error, extra={"exchange": letter.exchange, "id": message_id})
-        try:
-            with self._work(None) as work:
-                attempts = quarantine.count_failure(work.db, letter.exchange, _body_id(letter), repr(error), work.now)
-                work.commit()
-        except DBAPIError as second:
-            raise _sorted(second) from second
-        if attempts < quarantine.MAX_ATTEMPTS:
-            message = f"attempt {attempts} at {message_id} of {letter.exchange} failed: {error!r}"
-            raise HandlerFailed(message) from error
+        attempts.count(self.at_hand, letter.exchange, _body_id(letter), error)
         return self._set_aside(letter, None, "handler-failed", f"{type(error).__name__}: {error}")
 
     def _work(self, sender: Actor | None) -> Any:
@@ -150,7 +142,3 @@ class LetterBox:
 def _body_id(letter: Letter) -> str:
     """An id that no event has: the sender chooses its own ids, and may choose one of ours."""
     return f"sha256:{sha256_hex(letter.exchange.encode() + b' ' + letter.body)}"
-
-
-def _sorted(error: DBAPIError) -> Transient | HandlerFailed:
-    return Transient(str(error)) if is_transient(error) else HandlerFailed(str(error))

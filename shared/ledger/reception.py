@@ -22,8 +22,8 @@ from shared.contracts import registry
 from shared.contracts.envelope import Envelope
 from shared.kernel.errors import Refusal
 from shared.kernel.hashing import sha256_hex
-from shared.ledger import inbox, parking, quarantine, together
-from shared.ledger.errors import HandlerFailed, Transient, is_transient
+from shared.ledger import attempts, inbox, parking, quarantine, together
+from shared.ledger.errors import HandlerFailed, Transient
 from shared.ledger.unit_of_work import Surroundings, UnitOfWork, unit_of_work
 
 log = logging.getLogger(__name__)
@@ -176,7 +176,7 @@ class Reception:
             with unit_of_work(self.at_hand) as work:
                 waiting = parking.ready(work.db, self.name, _SWEEP)
         except DBAPIError as error:
-            raise _sorted(error) from error
+            raise attempts.sorted_out(error) from error
         for raw in waiting:
             self.receive(raw)
         return len(waiting)
@@ -208,7 +208,7 @@ class Reception:
         try:
             return self._apply(envelope, raw)
         except DBAPIError as error:
-            sorted_out = _sorted(error)
+            sorted_out = attempts.sorted_out(error)
             if isinstance(sorted_out, Transient):
                 raise sorted_out from error
             return self._failed(envelope, raw, error), False
@@ -275,15 +275,7 @@ class Reception:
             exc_info=error,
             extra={"event": envelope.type, "message_id": envelope.id, "subject": envelope.subject},
         )
-        try:
-            with unit_of_work(self.at_hand) as work:
-                attempts = quarantine.count_failure(work.db, self.name, envelope.id, repr(error), work.now)
-                work.commit()
-        except DBAPIError as second:
-            raise _sorted(second) from second
-        if attempts < quarantine.MAX_ATTEMPTS:
-            message = f"attempt {attempts} at {envelope.id} failed: {error!r}"
-            raise HandlerFailed(message) from error
+        attempts.count(self.at_hand, self.name, envelope.id, error)
         return self._set_aside(raw, envelope.id, "handler-failed", error)
 
     def _set_aside(self, raw: bytes, message_id: str, reason: str, error: Exception) -> Outcome:
@@ -296,12 +288,8 @@ class Reception:
                 )  # fmt: skip
                 work.commit()
         except DBAPIError as second:
-            raise _sorted(second) from second
+            raise attempts.sorted_out(second) from second
         return Outcome.QUARANTINED
-
-
-def _sorted(error: DBAPIError) -> Transient | HandlerFailed:
-    return Transient(str(error)) if is_transient(error) else HandlerFailed(str(error))
 
 
 def _body_id(raw: bytes) -> str:
