@@ -26,4 +26,8 @@ department_deliveries = Table(
         "ix_department_deliveries_next", "next_attempt_at",
         sqlite_where=text("next_attempt_at IS NOT NULL"), postgresql_where=text("next_attempt_at IS NOT NULL"),
     ),
+    Index(
+        "ix_department_deliveries_failed", "finished_at",
+        sqlite_where=text("state = 'failed'"), postgresql_where=text("state = 'failed'"),
+    ),
 )  # fmt: skip

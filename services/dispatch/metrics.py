@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from services.dispatch import calendars, climb_repository, lists
+from services.dispatch import calendars, climb_repository, connecting, lists
 from services.dispatch.domain import ladder
 from services.dispatch.domain.clocks import Band
 from shared.contracts import dispatch, timing
@@ -21,6 +21,8 @@ _REPORT_IN_S = (300, 900, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400, 172_800, 
 
 #: How far back climbs are compared with what should have caused them, and when a step is too long due.
 _CHECKED, _UNSEEN = timedelta(hours=1), timedelta(minutes=5)
+#: How long an undeliverable message is shown.
+_DAY = timedelta(days=1)
 
 
 def observe(event: Any, metrics: ServiceMetrics) -> None:
@@ -48,6 +50,9 @@ def refresh(work: UnitOfWork, metrics: ServiceMetrics) -> None:
     metrics.gauge("sla_scan_behind_seconds", "Age of the oldest clock step not yet done").labels(metrics.service).set(
         behind
     )
+    metrics.gauge("department_deliveries_given_up", "Messages to departments given up by connectors in a day").labels(
+        metrics.service
+    ).set(connecting.given_up(work.db, work.now - _DAY))
     _check_climbs(work, metrics)
 
 

@@ -35,3 +35,8 @@ def upgrade() -> None:
         "ix_department_deliveries_next", "department_deliveries", ["next_attempt_at"],
         sqlite_where=sa.text("next_attempt_at IS NOT NULL"), postgresql_where=sa.text("next_attempt_at IS NOT NULL"),
     )  # fmt: skip
+    failed = sa.text("state = 'failed'")
+    op.create_index(
+        "ix_department_deliveries_failed", "department_deliveries", ["finished_at"],
+        sqlite_where=failed, postgresql_where=failed,
+    )  # fmt: skip

@@ -14,12 +14,13 @@ import pytest
 from sqlalchemy import select
 
 from deploy.launcher.suite import Suite
-from services.dispatch import connecting
+from services.dispatch import connecting, metrics
 from services.dispatch.connectors import webhook
 from services.dispatch.delivery_tables import department_deliveries
 from shared.contracts import whistles
 from shared.kernel.errors import Misconfigured
 from shared.ledger.engines import reading
+from shared.ledger.unit_of_work import look_only
 from shared.plugins import Plugin, Plugins, PluginSettings, TemporaryFailure
 from tests.unit.dispatch.conftest import RAMP, START, STREET_CLERK, Desk
 
@@ -139,6 +140,23 @@ def test_gone_is_final_and_redirects_are_not_followed(desk, office):
     office.status = 410
     desk.wait(minutes=1)
     assert rows(desk)[0].state == "failed"
+
+
+def test_what_was_given_up_is_shown_for_a_day(desk, office):
+    def shown():
+        with look_only(desk.app.at_hand) as work:
+            metrics.refresh(work, desk.app.metrics)
+        name = "gridwhistle_department_deliveries_given_up{"
+        return next(line for line in desk.app.metrics.render().decode().splitlines() if line.startswith(name))[-3:]
+
+    assert shown() == "0.0"
+    office.status = 410
+    blow(desk)
+    desk.wait(minutes=1)
+    assert shown() == "1.0"
+    office.status = 200
+    desk.wait(days=2)
+    assert shown() == "0.0"
 
 
 def test_nobody_there_holds_nothing_up(pack):
