@@ -27,10 +27,10 @@ from services.dispatch.tables import (
     pauses,
 )
 from shared.kernel.clock import parse_instant, rfc3339
-from shared.kernel.errors import Stale
 from shared.kernel.worktime import Pause, Target, parse_target
 from shared.ledger.bulk import Inserting
 from shared.ledger.dialects import built, upsert
+from shared.ledger.round_trips import LATER
 from shared.ledger.writes import Write, write
 
 _MATTER_FIELDS = tuple(field.name for field in dataclasses.fields(Matter))
@@ -67,7 +67,7 @@ _ADD_MATTER = insert(matters)
 
 def add_matter(db: Connection, new: Matter) -> None:
     """Store a new matter."""
-    db.execute(_ADD_MATTER, {name: _column(getattr(new, name)) for name in _MATTER_FIELDS})
+    db.execute(_ADD_MATTER, {name: _column(getattr(new, name)) for name in _MATTER_FIELDS}, execution_options=LATER)
 
 
 def save(
@@ -77,7 +77,7 @@ def save(
     moved: Iterable[tuple[SlaClock, SlaClock]],
     steps: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Write what changed of a matter and its clocks, and what was done. Raises Stale when somebody was faster.
+    """Write what changed of a matter, which the transaction has locked, of its clocks, and what was done.
 
     One statement on PostgreSQL when one thing was done, as by every command: steps have an order.
     """
@@ -87,10 +87,8 @@ def save(
     else:
         add_steps(db, steps)
     if changed := _changed(_MATTER_FIELDS, old, new):
-        rows.append(Write(matters, changed, {"id": old.id, "version": old.version}))
-    if not write(db, rows) and changed:
-        message = f"matter {old.id} is no longer at version {old.version}"
-        raise Stale(message, where="matter", remedy="Read it again and decide anew.")
+        rows.append(Write(matters, changed, {"id": old.id}))
+    write(db, rows)
 
 
 def _changed(names: Iterable[str], old: Any, new: Any) -> dict[str, Any]:

@@ -80,6 +80,15 @@ class Envelope:
 
     def to_bytes(self) -> bytes:
         """The one serialised form; optional attributes without a value are left out, as CloudEvents asks."""
+        return self._text().encode()
+
+    def around_version(self) -> tuple[str, str]:
+        """The text of `to_bytes` before and after the stream version, for whoever gets to know it later."""
+        # Quotes inside of values are escaped, so the first thing that looks like the attribute is the attribute.
+        before, mark, after = self._text().partition(f'"streamversion":{self.streamversion}')
+        return before + mark.removesuffix(str(self.streamversion)), after
+
+    def _text(self) -> str:
         content: dict[str, Any] = {
             "specversion": "1.0",
             "id": self.id,
@@ -98,7 +107,7 @@ class Envelope:
         if self.traceparent is not None:
             content["traceparent"] = self.traceparent
         content["data"] = self.data
-        return _encoded(content).encode()
+        return _encoded(content)
 
 
 #: Made once: `json.dumps` with options makes an encoder for every document.

@@ -15,6 +15,8 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Dialect, String, Table
 
+from shared.ledger.round_trips import LATER
+
 Row = Sequence[Any]
 Convert = Callable[[Any], Any]
 
@@ -41,7 +43,7 @@ class Inserting:
             some = rows[start : start + _MOST]
             if db.dialect.name == "postgresql":
                 text, parameters = _arrays(self, db.dialect), _transposed(self.table, self.columns, some, db.dialect)
-                done = db.exec_driver_sql(text, parameters)
+                done = db.exec_driver_sql(text, parameters, execution_options=None if self.returning else LATER)
             else:
                 text = _written_out(self, len(some))
                 done = db.exec_driver_sql(text, _flat(self.table, self.columns, some, db.dialect))
@@ -71,7 +73,8 @@ class Changing:
         columns = (self.key, *self.columns)
         if db.dialect.name == "postgresql":
             parameters = _transposed(self.table, columns, rows, db.dialect)
-            done = db.exec_driver_sql(_update_from_arrays(self, db.dialect), parameters)
+            how = None if self.returning else LATER
+            done = db.exec_driver_sql(_update_from_arrays(self, db.dialect), parameters, execution_options=how)
             return list(done.all()) if self.returning else []
         converters = _converters(self.table, columns, db.dialect)
         found: list[Any] = []

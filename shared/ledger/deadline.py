@@ -17,6 +17,8 @@ from collections.abc import Callable
 import psycopg2
 from psycopg2 import extensions
 
+from shared.ledger.round_trips import ThriftyConnection
+
 #: Seconds to reach the server and be let in.
 CONNECT_S = 5.0
 #: Seconds that the server is given to give a statement up by itself before we hang up.
@@ -29,7 +31,7 @@ Waits = Callable[[int, bool, float], bool]
 
 def connection_class(seconds: float) -> type[extensions.connection]:
     """The class of connections that wait at most that long for the answer to one statement."""
-    return type("ImpatientConnection", (extensions.connection,), {"answer_within_s": seconds})
+    return type("ImpatientConnection", (ThriftyConnection,), {"answer_within_s": seconds})
 
 
 def keep(waits: Waits | None = None) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 
-from shared.ledger import deadline, prepared
+from shared.ledger import deadline, prepared, round_trips
 
 #: Seconds SQLite waits for another process's write lock.
 _BUSY_TIMEOUT_S = 10
@@ -45,7 +45,7 @@ def open_engine(
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(url, parsed.database)
-    return create_engine(
+    engine = create_engine(
         url,
         hide_parameters=True,
         poolclass=QueuePool,
@@ -68,6 +68,8 @@ def open_engine(
             "tcp_user_timeout": _UNACKNOWLEDGED_MS,
         },
     )
+    round_trips.let_wait(engine)
+    return engine
 
 
 def _sqlite(url: str, database: str | None) -> Engine:

@@ -18,9 +18,10 @@ from functools import lru_cache
 from typing import Any
 
 import psycopg2
-from psycopg2 import errors, extensions
+from psycopg2 import errors
 
 from shared.kernel.hashing import sha256_hex
+from shared.ledger.round_trips import ThriftyCursor
 
 #: Runs of a text on one connection before it is worth a PREPARE, as in psycopg 3.
 WORTH_IT = 5
@@ -68,26 +69,23 @@ class Kept:
 _refused: set[str] = set()
 
 
-class PreparingCursor(extensions.cursor):
+class PreparingCursor(ThriftyCursor):
     """A cursor that prepares what its connection runs often. Give it to `psycopg2.connect(cursor_factory=…)`."""
 
     def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002 -- psycopg2's name for them
         """As psycopg2's."""
-        if not (vars and type(query) is str and isinstance(vars, Mapping)) or self.connection.autocommit:
-            super().execute(query, vars)
-            return
-        prepared = self._prepared(query, vars)
-        if prepared is None:
-            super().execute(query, vars)
-            return
-        try:
-            super().execute(prepared.execute, vars)
-        except (errors.FeatureNotSupported, errors.InvalidSqlStatementName) as error:
-            # Result types changed under it (a migration), or another session answers (a pooler). The transaction is
-            # lost, the next one plans anew: as transient as a lost connection.
-            self._kept().statements.clear()
-            message = "a prepared statement is not valid any more"
-            raise psycopg2.OperationalError(message) from error
+        super().execute(self._best(query, vars), vars)
+
+    def later(self, query: Any, vars: Any = None) -> None:  # noqa: A002 -- as above
+        """As ThriftyCursor's."""
+        super().later(self._best(query, vars), vars)
+
+    def _best(self, query: Any, values: Any) -> Any:
+        """What to send for it: the EXECUTE of what is prepared, or itself."""
+        if not (values and type(query) is str and isinstance(values, Mapping)) or self.connection.left_to_psycopg2:
+            return query
+        prepared = self._prepared(query, values)
+        return query if prepared is None else prepared.execute
 
     def _kept(self) -> Kept:
         about = self.connection.__dict__
@@ -105,7 +103,7 @@ class PreparingCursor(extensions.cursor):
             if found.left > 0:
                 kept.statements.move_to_end(query)
                 return found.prepared
-            super().execute(kept.statements.pop(query).prepared.drop)
+            super().later(kept.statements.pop(query).prepared.drop)
             return self._prepare(query, values, kept)
         if query in _refused:
             return None
@@ -123,6 +121,7 @@ class PreparingCursor(extensions.cursor):
             return None
         prepared = halves(query, tuple((name, type(value)) for name, value in values.items()))
         super().execute("SAVEPOINT preparing")
+        self.connection.depart()  # what waits must not fail in the place of PREPARE
         try:
             super().execute(prepared.prepare)
         except errors.DuplicatePreparedStatement:
@@ -137,7 +136,7 @@ class PreparingCursor(extensions.cursor):
         super().execute("RELEASE SAVEPOINT preparing")
         while len(kept.statements) >= MOST_KEPT:
             _, oldest = kept.statements.popitem(last=False)
-            super().execute(oldest.prepared.drop)
+            super().later(oldest.prepared.drop)
         kept.statements[query] = Running(prepared, GOOD_FOR)
         return prepared
 

@@ -248,9 +248,11 @@ class UnitOfWork:
     def commit(self) -> None:
         """Write the emitted events into the outbox and commit everything at once."""
         self.flush()
-        envelopes = self._envelopes()
-        outbox.append(self.db, [*envelopes, *self.letters()], self.now)
-        self.in_doubt = envelopes[0].id if envelopes else None
+        drafts = self._drafts()
+        if drafts:
+            outbox.append_next(self.db, drafts, self.now)
+        outbox.append(self.db, self.letters(), self.now)
+        self.in_doubt = drafts[0].id if drafts else None
         self.db.commit()
         self.in_doubt = None
         self._emitted.clear()
@@ -284,32 +286,26 @@ class UnitOfWork:
         """(type, stream, data) of each event emitted so far, in order."""
         return [(each.row.type, each.stream, each.data) for each in self._emitted]
 
-    def _envelopes(self) -> list[Envelope]:
-        counts: dict[str, int] = {}
-        for each in self._emitted:
-            counts[each.stream] = counts.get(each.stream, 0) + 1
-        heads = outbox.take_versions(self.db, counts)
-        made = []
+    def _drafts(self) -> list[Envelope]:
+        """What was emitted, as it will leave but for its stream versions."""
         now = self.now
-        for each in self._emitted:
-            made.append(
-                Envelope(
-                    id=self.new_id(),
-                    source=SOURCE_PREFIX + each.row.owner,
-                    type=each.row.type,
-                    subject=each.subject,
-                    time=now,
-                    stream=each.stream,
-                    streamversion=heads[each.stream],
-                    correlationid=each.correlation_id or self.new_id(),
-                    causationid=each.cause.id if each.cause else None,
-                    traceparent=each.traceparent,
-                    classification=each.row.classification,
-                    data=each.data,
-                )
+        return [
+            Envelope(
+                id=self.new_id(),
+                source=SOURCE_PREFIX + each.row.owner,
+                type=each.row.type,
+                subject=each.subject,
+                time=now,
+                stream=each.stream,
+                streamversion=0,
+                correlationid=each.correlation_id or self.new_id(),
+                causationid=each.cause.id if each.cause else None,
+                traceparent=each.traceparent,
+                classification=each.row.classification,
+                data=each.data,
             )
-            heads[each.stream] += 1
-        return made
+            for each in self._emitted
+        ]
 
 
 @contextmanager

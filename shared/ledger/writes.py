@@ -14,6 +14,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Insert, Table, Update, bindparam, insert, update
 
+from shared.ledger.round_trips import LATER
+
 
 @dataclass(frozen=True, slots=True)
 class Write:
@@ -43,19 +45,18 @@ class Write:
 _Form = tuple[Table, tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 
 
-def write(db: Connection, rows: Sequence[Write]) -> int:
-    """Write the rows; returns how many the last one touched: 0 when no row has its key."""
+def write(db: Connection, rows: Sequence[Write]) -> None:
+    """Write the rows. Whoever changes one holds its lock: a key that is not there changes nothing, unnoticed."""
     if not rows:
-        return 0
+        return
     if db.dialect.name == "postgresql":
         parameters: dict[str, Any] = {}
         for place, row in enumerate(rows):
             parameters |= row.parameters(place)
-        return db.execute(_together(tuple(row.form for row in rows)), parameters).rowcount
-    touched = 0
+        db.execute(_together(tuple(row.form for row in rows)), parameters, execution_options=LATER)
+        return
     for row in rows:
-        touched = db.execute(_together((row.form,)), row.parameters(0)).rowcount
-    return touched
+        db.execute(_together((row.form,)), row.parameters(0))
 
 
 @lru_cache(maxsize=512)

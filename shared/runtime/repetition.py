@@ -17,6 +17,7 @@ from shared.kernel.errors import Conflict, Invalid
 from shared.kernel.hashing import sha256_hex
 from shared.kernel.sealing import CannotOpen
 from shared.ledger.dialects import built, upsert
+from shared.ledger.round_trips import LATER
 from shared.ledger.tables import idempotency
 from shared.ledger.unit_of_work import UnitOfWork
 from shared.runtime.definition import Command, Reply
@@ -66,7 +67,7 @@ def keep(work: UnitOfWork, command: Command, key: str, content: Any, reply: Repl
     """Keep the reply under the key claimed by `earlier`."""
     sealed = work.at_hand.sealer.seal({"body": dict(reply.body), "version": reply.version})
     this = {"actor": _whose(work, command, content), "command": command.name, "key": key}
-    work.db.execute(_KEEP, _of(this) | {"reply": {_SEALED: sealed}})
+    work.db.execute(_KEEP, _of(this) | {"reply": {_SEALED: sealed}}, execution_options=LATER)
 
 
 @built

@@ -31,21 +31,21 @@ def change(name, *, version=1):
     return Write(desks, {"name": name}, of={"id": "a", "version": version}, raised=("version",))
 
 
-def test_rows_are_written_and_the_last_one_is_counted(db):
-    assert write(db, [Write(steps, {"desk": "a", "what": "opened"}), change("new")]) == 1
+def test_rows_are_written(db):
+    write(db, [Write(steps, {"desk": "a", "what": "opened"}), change("new")])
     assert db.execute(select(desks)).one() == ("a", "new", 2)
     assert db.execute(select(steps.c.desk, steps.c.what)).all() == [("a", "opened")]
 
 
-def test_a_key_that_no_row_has_is_told_by_nothing_touched(db):
-    assert write(db, [Write(steps, {"desk": "a", "what": "opened"}), change("new", version=7)]) == 0
+def test_a_key_that_no_row_has_changes_nothing(db):
+    write(db, [Write(steps, {"desk": "a", "what": "opened"}), change("new", version=7)])
     assert db.execute(select(desks.c.name)).scalar_one() == "old"
 
 
 def test_no_rows_are_no_statement(db):
     seen = []
     event.listen(db.engine, "before_cursor_execute", lambda *about: seen.append(about[2]))
-    assert write(db, []) == 0
+    write(db, [])
     assert not seen
 
 
