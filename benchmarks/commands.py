@@ -35,6 +35,7 @@ from deploy.servers.ports import free_port
 from shared.kernel.actor import Actor
 from shared.ledger import outbox
 from shared.ledger.migrate import migrate
+from shared.ledger.round_trips import ThriftyConnection
 from shared.runtime.application import Application
 from shared.runtime.settings import Settings
 from shared.runtime.setup import application_of, gatekeeper_of
@@ -75,24 +76,25 @@ class Cost:
 
 
 class Trips:
-    """Counts what an engine sends: statements, and the round trips they take (commit and rollback are one each)."""
+    """Counts what engines send: statements, and the round trips they take, a commit's or rollback's among them."""
 
     def __init__(self, *engines: Engine) -> None:
         self.counts: Counter[str] = Counter()
+        #: What travelled, one entry a round trip.
         self.texts: list[str] = []
         for engine in engines:
             event.listen(engine, "before_cursor_execute", self._statement)
-            event.listen(engine, "commit", self._end)
-            event.listen(engine, "rollback", self._end)
+        send = ThriftyConnection.sent_by
 
-    def _statement(self, *about: Any) -> None:
+        def counted(connection: ThriftyConnection, cursor: Any, text: bytes) -> None:
+            self.counts["trips"] += 1
+            self.texts.append(text.decode())
+            send(connection, cursor, text)
+
+        ThriftyConnection.sent_by = counted  # type: ignore[method-assign]
+
+    def _statement(self, *_about: Any) -> None:
         self.counts["statements"] += 1
-        self.counts["trips"] += 1
-        self.texts.append(about[2])
-
-    def _end(self, *_about: Any) -> None:
-        self.counts["trips"] += 1
-        self.texts.append("COMMIT or ROLLBACK")
 
 
 @click.command()
