@@ -29,6 +29,8 @@ FOLLOWS_WITHIN_S = 300.0
 LOOK_EVERY_S, LOOK_AT_LEAST_EVERY_S = 0.2, 1.0
 #: Steps after which a life is given up: it goes round in circles.
 MOST_STEPS = 80
+#: Seconds that one life may last at most, once no other begins.
+LAST_LIFE_S = 120.0
 #: Share of lives that wish for each of these beside the plain way.
 WISHES = {
     "progress": 0.6, "supplement": 0.1, "escalate": 0.12, "whistle": 0.1, "return": 0.06, "suspend": 0.05,
@@ -108,14 +110,24 @@ class Producer:
         self._stop.set()
 
     def join(self, seconds):
-        """Wait for all lives; what is not over then is a finding. Raises what a client died of: a bug of the rig."""
+        """Wait for all lives; what is not over then is a finding. Raises what a client died of: a bug of the rig.
+
+        Nothing comes to rest while somebody drives: who is late ends the life at hand and begins no other.
+        """
+        if late := self._waited_for(seconds):
+            self.book.stall(f"{', '.join(late)} not through after {seconds:.0f} s")
+            self.stop()
+            if stuck := self._waited_for(LAST_LIFE_S):
+                self.book.stall(f"{', '.join(stuck)} stuck in one life")
+        if self.errors:
+            raise self.errors[0]
+
+    def _waited_for(self, seconds):
+        """Names of the clients that still drive after so long."""
         deadline = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-            if thread.is_alive():
-                self.book.stall(f"{thread.name} is not through after {seconds:.0f} s")
-        if self.errors:
-            raise self.errors[0]
+        return [thread.name for thread in self._threads if thread.is_alive()]
 
     def probe(self):
         """A demand whose way through the suite shows that everything works. Its entry, or None when not answered."""
