@@ -119,8 +119,10 @@ def _suspended(envelope: Envelope, _lost: Lost, ids: list[str], pack: Jurisdicti
 
 
 @_told_by("dispatch.matter-resumed")
-def _resumed(envelope: Envelope, _lost: Lost, ids: list[str], pack: Jurisdiction) -> Retold:
+def _resumed(envelope: Envelope, lost: Lost, ids: list[str], pack: Jurisdiction) -> Retold:
     event: dispatch.MatterResumed = envelope.payload()
+    for other in lost.of("dispatch.matter-classified"):  # it may not rest under its new class
+        return _classified(other, lost, ids, pack)
     if event.resumed_by == SYSTEM.id:
         return Retold(ids=ids, run=lambda work: handlers.run_suspensions(work, _SCAN))
     command = commands.Resume(matter=event.matter_id, reason=event.reason)

@@ -102,6 +102,8 @@ TRANSITIONS: Final[dict[tuple[State, Action], State]] = {
     (_S.IN_PROGRESS, _A.RESOLVE): _S.RESOLVED,
     (_S.IN_PROGRESS, _A.WITHDRAW): _S.WITHDRAWN,
     (_S.SUSPENDED, _A.RESUME): _S.IN_PROGRESS,
+    # A class that never rests resumes it in the same step.
+    (_S.SUSPENDED, _A.RECLASSIFY): _S.SUSPENDED,
     (_S.SUSPENDED, _A.WITHDRAW): _S.WITHDRAWN,
     (_S.RESOLVED, _A.VERIFY): _S.VERIFIED,
     (_S.RESOLVED, _A.REWORK): _S.IN_PROGRESS,

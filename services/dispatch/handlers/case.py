@@ -67,9 +67,14 @@ class Case:
         """The working calendars in force."""
         return calendars.in_force(self.work)
 
-    def pauses(self) -> tuple[Pause, ...]:
-        """Suspensions that are over; asks the database only for matters that had one."""
-        return repository.ended_pauses(self.work.db, self.matter.id) if self.matter.pauses else ()
+    def pauses(self, *, running: bool = False) -> tuple[Pause, ...]:
+        """Suspensions that are over, `running`: also the one that is not, up to now.
+
+        Asks the database only for matters that had one.
+        """
+        if not self.matter.pauses:
+            return ()
+        return repository.rests(self.work.db, self.matter.id, until=self.now if running else None)
 
     def change(self, **fields: Any) -> None:
         """Replace fields of the matter."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from services.dispatch import commands
 from services.dispatch.domain.refusals import SameClass
-from services.dispatch.domain.states import Action
-from services.dispatch.handlers import clockwork
+from services.dispatch.domain.states import Action, State
+from services.dispatch.handlers import clockwork, suspending
 from services.dispatch.handlers.case import Case, open_case
 from shared.contracts import dispatch
 from shared.ledger.unit_of_work import UnitOfWork
@@ -39,7 +39,10 @@ def progress(command: commands.Progress, work: UnitOfWork) -> Reply:
 
 
 def reclassify(command: commands.Reclassify, work: UnitOfWork) -> Reply:
-    """Another response class; clocks keep start and pauses. Raises UnknownClass, SameClass, IllegalTransition."""
+    """Another response class; clocks keep start and pauses, and a suspension ends where the class never pauses.
+
+    Raises UnknownClass, SameClass, IllegalTransition.
+    """
     case = open_case(work, command.matter)
     case.do(Action.RECLASSIFY)
     before = case.matter.response_class
@@ -48,6 +51,9 @@ def reclassify(command: commands.Reclassify, work: UnitOfWork) -> Reply:
         raise SameClass(
             f"The matter is {before} already.", where="response_class", remedy="Name another class, or leave it."
         )
+    if case.matter.state is State.SUSPENDED and not rule.pausable:
+        # Still under the old class: what it paused goes on, moved by the rest up to this instant, and is counted anew.
+        suspending.end_rest(case, f"改为{rule.id},不得挂账 now {rule.id}, which never rests")
     case.change(
         response_class=rule.id, rule="reclassified", inputs={"from": before, "reason": command.reason},
         policy_version=work.jurisdiction.digest, decided_by=case.actor,

@@ -62,6 +62,8 @@ def _play(suite, matters):
     suite.advance(by=timedelta(days=3))
     do(STREET, "resume", three, reason="材料到了")
     do(WORKER, "request-extension", three, days=1, reason="等")
+    do(STREET, "suspend", three, reason="停工")
+    do(STREET, "reclassify", three, response_class="hazard", reason="电线裸露")  # it may not rest any longer
     suite.settle()
 
 
