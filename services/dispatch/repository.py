@@ -249,7 +249,7 @@ def pauses_of(db: Connection, matter_id: str) -> Sequence[Row[Any]]:
 
 
 def rests(db: Connection, matter_id: str, *, until: datetime | None = None) -> tuple[Pause, ...]:
-    """Suspensions that are over, as the calendar wants them; one that goes on counts up to `until`, if that is given."""
+    """Suspensions that are over, as the calendar wants them; with `until` one that goes on counts up to then."""
     found = ((row.begun_at, row.ended_at or until) for row in pauses_of(db, matter_id))
     return tuple((begun, max(begun, ended)) for begun, ended in found if ended is not None)
 

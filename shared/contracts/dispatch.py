@@ -18,6 +18,7 @@ from shared.contracts.calls import WhistleContested as WhistleContested
 from shared.contracts.calls import WhistleEnded as WhistleEnded
 from shared.contracts.calls import WhistleExtensionDecided as WhistleExtensionDecided
 from shared.contracts.calls import WhistleOverdue as WhistleOverdue
+from shared.contracts.calls import WhistleRecounted as WhistleRecounted
 from shared.contracts.calls import WhistleScored as WhistleScored
 from shared.contracts.registry import event
 from shared.contracts.shapes import choice, flag, ident, instant, many, mapping, number, text, whole
