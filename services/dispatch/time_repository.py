@@ -148,6 +148,14 @@ def stale_clocks(db: Connection, revision: int, limit: int) -> Sequence[tuple[st
     return [(row.id, row.matter_id) for row in db.execute(_STALE, {"revision": revision, "most": limit})]
 
 
+def provisional_among(db: Connection, matter_ids: Sequence[str]) -> frozenset[tuple[str, datetime]]:
+    """(matter, due instant) of the running clocks of these matters whose due instant is not certain."""
+    query = select(clocks.c.matter_id, clocks.c.due_at).where(
+        clocks.c.matter_id.in_(matter_ids), clocks.c.status == Status.RUNNING.value, clocks.c.provisional.is_(True)
+    )
+    return frozenset((row.matter_id, row.due_at) for row in db.execute(query))
+
+
 def next_recount(db: Connection) -> datetime | None:
     """When open clocks or calls fell behind the newest calendar; None: none is behind."""
     newest = db.execute(

@@ -176,8 +176,8 @@ def seats(
 ) -> tuple[Seat, ...]:  # fmt: skip
     """The seats of a new call, the lead first (by default the first called, 首接负责).
 
-    `complete_by` is `complete`'s, or an instant that was named and stays. `near`: the units concerned; a department of a
-    unit that is none of them and above none of them is foreign. Raises UnknownDepartment, ForeignDepartment,
+    `complete_by` is `complete`'s, or an instant that was named and stays. `near`: the units concerned; a department of
+    a unit that is none of them and above none of them is foreign. Raises UnknownDepartment, ForeignDepartment,
     LeadNotCalled.
     """
     called = tuple(dict.fromkeys(departments))

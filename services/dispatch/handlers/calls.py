@@ -17,6 +17,8 @@ from services.dispatch.domain.whistle import Seat, Whistle
 from services.dispatch.handlers.case import Case, find_case
 from services.dispatch.handlers.climbing import BY_RULE, climb_by_itself, stay
 from shared.contracts import dispatch
+from shared.kernel.clock import rfc3339
+from shared.kernel.provisional import notice
 from shared.kernel.worktime import Target
 from shared.ledger.unit_of_work import UnitOfWork
 from shared.runtime.definition import Reply
@@ -41,6 +43,19 @@ def seat_of(call: Whistle, department: str | None) -> Seat:
             remedy=f"Called were {', '.join(one.department for one in call.seats)}.",
         )  # fmt: skip
     return seat
+
+
+def guessed(case: Case, call: Whistle) -> dict[str, object]:
+    """What to say to whoever set a deadline that is not certain; nothing when all are."""
+    calendar = case.working_time.own
+    said = [
+        {"department": seat.department, "deadline": one.stage, "by": rfc3339(one.at)}
+        | notice(calendar, one.at, one.start)
+        for seat in call.seats
+        for one in seat.standing()
+        if one.provisional
+    ]
+    return {"provisional": said} if said else {}
 
 
 def check_open(call: Whistle) -> None:

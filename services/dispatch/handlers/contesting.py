@@ -107,7 +107,8 @@ def decide_contest(command: commands.DecideContest, work: UnitOfWork) -> Reply:
         reason=command.reason, hop=seat.hop,
     )  # fmt: skip
     new = calls.keep(case, call, changed)
-    return calls.replied(case, call, new, department=seat.department, part=after.part.value, final=seat.final)
+    said = calls.guessed(case, new)
+    return calls.replied(case, call, new, department=seat.department, part=after.part.value, final=seat.final, **said)
 
 
 # -- more time ---------------------------------------------------------------------------------------------------------

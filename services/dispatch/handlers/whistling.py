@@ -66,7 +66,9 @@ def blow_whistle(command: commands.BlowWhistle, work: UnitOfWork) -> Reply:
     case.note(
         Action.BLOW_WHISTLE, whistle=call.id, departments=list(departments), lead=call.lead, request=command.request
     )
-    return case.saved(whistle_id=call.id, departments=list(departments), lead=call.lead)
+    return case.saved(
+        whistle_id=call.id, departments=list(departments), lead=call.lead, **calls.guessed(case, call)
+    )  # fmt: skip
 
 
 def answer_whistle(command: commands.AnswerWhistle, work: UnitOfWork) -> Reply:

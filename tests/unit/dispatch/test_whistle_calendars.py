@@ -79,6 +79,25 @@ def test_the_holiday_moves_what_was_counted_and_each_department_is_told(desk):
     assert [step["detail"]["whistles"] for step in desk.view()["steps"] if step["action"] == "recounted"] == [[whistle]]
 
 
+def test_a_deadline_that_is_a_guess_says_so_to_who_whistles_and_who_is_called(desk):
+    reply = desk.do(CLERK, "blow-whistle", **CALL)
+    said = [(one["department"], one["deadline"], one["code"], one["year"]) for one in reply["provisional"]]
+    assert said == [
+        (one, stage, "provisional-year", 2027) for one in (WATER, HOUSING) for stage in (REPORT_IN, COMPLETE)
+    ]
+    (seat,) = (
+        one
+        for one in desk.ask(WATER_OFFICER, "/api/v1/whistles/<whistle>", whistle=reply["whistle_id"])["departments"]
+        if one["department"]["id"] == WATER
+    )
+    assert [(one["deadline"], one["code"]) for one in seat["provisional"]] == [
+        (REPORT_IN, "provisional-year"), (COMPLETE, "provisional-year"),
+    ]  # fmt: skip
+    take_in(desk)
+    assert [seat["provisional"] for seat in call(desk, reply["whistle_id"])["departments"]] == [[], []]
+    assert "provisional" not in desk.do(CLERK, "blow-whistle", **CALL)
+
+
 def test_nobody_is_absent_on_a_holiday(desk):
     whistle = blow(desk)
     take_in(desk)
