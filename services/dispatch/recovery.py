@@ -77,8 +77,10 @@ def _accepted(envelope: Envelope, _lost: Lost, ids: list[str], pack: Jurisdictio
 def _progressed(envelope: Envelope, lost: Lost, ids: list[str], pack: Jurisdiction) -> Retold:
     event: dispatch.MatterProgressed = envelope.payload()
     reached = [each.data["kind"] for each in lost.of(_STOPPED) if each.data["kind"] in MILESTONES]
-    command = commands.Progress(matter=event.matter_id, note=event.note, milestone=reached[0] if reached else None)
-    return _done(handlers.progress, command, ids, _by(event.noted_by, _top(pack)))
+    command = commands.Progress(
+        matter=event.matter_id, note=event.note, milestone=reached[0] if reached else None, evidence=event.evidence
+    )
+    return _done(handlers.progress, command, ids, _by(event.noted_by, event.noted_from or _top(pack)))
 
 
 @_told_by("dispatch.matter-returned")

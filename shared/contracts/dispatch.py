@@ -71,6 +71,8 @@ class MatterProgressed:
     unit: str = ident()
     note: str = text(maximum=4_000)
     noted_by: str = ident()
+    evidence: tuple[Evidence, ...] = many(Evidence)
+    noted_from: str | None = ident(default=None, about="Somebody on the spot, of this unit that it climbed from")
 
 
 @event("dispatch.matter-returned", stream="matter", key="matter_id")

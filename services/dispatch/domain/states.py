@@ -67,6 +67,9 @@ FINAL: Final = frozenset({State.WITHDRAWN})
 #: Somebody still has work with it.
 OPEN: Final = frozenset(State) - {State.CLOSED, State.WITHDRAWN}
 
+#: Where somebody below, through whom it climbed, may still say what he sees; that is no step of the machine.
+SEEN_FROM_BELOW: Final = frozenset({State.ASSIGNED, State.IN_PROGRESS})
+
 _S, _A = State, Action
 
 #: (state, action) -> next state.
