@@ -61,6 +61,12 @@ def came_from(db: Connection, matter_id: str, unit: str) -> str | None:
     return db.execute(query).scalar_one_or_none()
 
 
+def climbed_from(db: Connection, matter_id: str) -> Sequence[str]:
+    """The units that the matter climbed from, whoever is responsible now."""
+    query = select(climbs.c.from_unit).where(climbs.c.matter_id == matter_id, climbs.c.result == CLIMBED).distinct()
+    return sorted(db.execute(query).scalars())
+
+
 # -- expected and fired ------------------------------------------------------------------------------------------------
 
 

@@ -24,11 +24,12 @@ class Accept:
 
 @command("dispatch.progress", needs="handle-matter")
 class Progress:
-    """Note how the work goes 办理进展; restarts no clock."""
+    """Note how the work goes 办理进展; restarts no clock. Also from units that the matter climbed from, on the spot."""
 
     matter: str = ident()
     note: str = text(maximum=4_000)
     milestone: str | None = choice(*MILESTONES, default=None, about="Stops the clock of that kind")
+    evidence: tuple[Evidence, ...] = many(Evidence, maximum=50)
 
 
 @command("dispatch.return", needs="handle-matter")

@@ -83,6 +83,16 @@ def _extension(event: dispatch.WhistleExtensionDecided, _work: UnitOfWork) -> It
     )  # fmt: skip
 
 
+def _recounted(event: dispatch.WhistleRecounted, _work: UnitOfWork) -> Iterator[Any]:
+    """Only a deadline that moved; that the same one is certain now changes nothing for a department."""
+    by = {event.stage: event.by}
+    for department in event.departments if event.from_by != event.by else ():
+        yield whistles.Changed(
+            whistle=event.whistle_id, department=department, matter=event.matter_id, cause="calendar-changed",
+            report_in_by=by.get("report-in"), complete_by=by.get("complete"), decide_by=by.get("decide"),
+        )  # fmt: skip
+
+
 def _scored(event: dispatch.WhistleScored, _work: UnitOfWork) -> Iterator[Any]:
     yield whistles.Scored(
         whistle=event.whistle_id, department=event.department, matter=event.matter_id, arrival=event.arrival,
@@ -103,6 +113,7 @@ _TELLING: dict[type[Any], Callable[[Any, UnitOfWork], Iterator[Any]]] = {
     dispatch.WhistleContested: _contested,
     dispatch.WhistleContestDecided: _decided,
     dispatch.WhistleExtensionDecided: _extension,
+    dispatch.WhistleRecounted: _recounted,
     dispatch.WhistleScored: _scored,
     dispatch.WhistleEnded: _ended,
 }

@@ -167,6 +167,11 @@ def _recounted(event: timing.ClockRecounted, metrics: ServiceMetrics) -> None:
     recounts.labels(metrics.service, event.kind).inc()
 
 
+def _whistle_recounted(event: dispatch.WhistleRecounted, metrics: ServiceMetrics) -> None:
+    recounts = metrics.counter("whistle_recounts_total", "Deadlines of calls that a new calendar moved", ("stage",))
+    recounts.labels(metrics.service, event.stage).inc(len(event.departments))
+
+
 _OBSERVERS: dict[type[Any], Callable[[Any, ServiceMetrics], None]] = {
     dispatch.ClockStarted: _started,
     dispatch.ClockStopped: _stopped,
@@ -182,4 +187,5 @@ _OBSERVERS: dict[type[Any], Callable[[Any, ServiceMetrics], None]] = {
     timing.ExtensionDecided: _extension_decided,
     timing.SuspensionDecided: _suspension_decided,
     timing.ClockRecounted: _recounted,
+    dispatch.WhistleRecounted: _whistle_recounted,
 }

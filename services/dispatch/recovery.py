@@ -77,8 +77,10 @@ def _accepted(envelope: Envelope, _lost: Lost, ids: list[str], pack: Jurisdictio
 def _progressed(envelope: Envelope, lost: Lost, ids: list[str], pack: Jurisdiction) -> Retold:
     event: dispatch.MatterProgressed = envelope.payload()
     reached = [each.data["kind"] for each in lost.of(_STOPPED) if each.data["kind"] in MILESTONES]
-    command = commands.Progress(matter=event.matter_id, note=event.note, milestone=reached[0] if reached else None)
-    return _done(handlers.progress, command, ids, _by(event.noted_by, _top(pack)))
+    command = commands.Progress(
+        matter=event.matter_id, note=event.note, milestone=reached[0] if reached else None, evidence=event.evidence
+    )
+    return _done(handlers.progress, command, ids, _by(event.noted_by, event.noted_from or _top(pack)))
 
 
 @_told_by("dispatch.matter-returned")
@@ -119,8 +121,10 @@ def _suspended(envelope: Envelope, _lost: Lost, ids: list[str], pack: Jurisdicti
 
 
 @_told_by("dispatch.matter-resumed")
-def _resumed(envelope: Envelope, _lost: Lost, ids: list[str], pack: Jurisdiction) -> Retold:
+def _resumed(envelope: Envelope, lost: Lost, ids: list[str], pack: Jurisdiction) -> Retold:
     event: dispatch.MatterResumed = envelope.payload()
+    for other in lost.of("dispatch.matter-classified"):  # it may not rest under its new class
+        return _classified(other, lost, ids, pack)
     if event.resumed_by == SYSTEM.id:
         return Retold(ids=ids, run=lambda work: handlers.run_suspensions(work, _SCAN))
     command = commands.Resume(matter=event.matter_id, reason=event.reason)

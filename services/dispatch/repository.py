@@ -246,9 +246,10 @@ def pauses_of(db: Connection, matter_id: str) -> Sequence[Row[Any]]:
     return db.execute(select(pauses).where(pauses.c.matter_id == matter_id).order_by(pauses.c.begun_at)).all()
 
 
-def ended_pauses(db: Connection, matter_id: str) -> tuple[Pause, ...]:
-    """Suspensions that are over, as the calendar wants them."""
-    return tuple((row.begun_at, row.ended_at) for row in pauses_of(db, matter_id) if row.ended_at is not None)
+def rests(db: Connection, matter_id: str, *, until: datetime | None = None) -> tuple[Pause, ...]:
+    """Suspensions that are over, as the calendar wants them; with `until` one that goes on counts up to then."""
+    found = ((row.begun_at, row.ended_at or until) for row in pauses_of(db, matter_id))
+    return tuple((begun, max(begun, ended)) for begun, ended in found if ended is not None)
 
 
 def pauses_over(db: Connection, now: datetime, limit: int) -> Sequence[str]:

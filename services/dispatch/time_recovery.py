@@ -13,6 +13,8 @@ from shared.kernel.actor import Actor
 from shared.ledger.recovery import Lost, Retold
 from shared.ledger.unit_of_work import UnitOfWork
 
+#: What counting anew tells.
+_RECOUNTED = ("dispatch.clock-recounted", "dispatch.whistle-recounted")
 #: Event -> the field that holds an id which its command made.
 IDS = {"dispatch.extension-requested": "request_id", "dispatch.suspension-requested": "request_id"}
 
@@ -64,7 +66,7 @@ def _calendar_imported(envelope: Envelope, _lost: Lost, ids: list[str], pack: Ju
 
 def _recounted(_envelope: Envelope, lost: Lost, ids: list[str], _pack: Jurisdiction) -> Retold:
     """The scan takes whatever is behind at the time; done again, exactly the matters that it moved."""
-    matters = dict.fromkeys(each.data["matter_id"] for each in lost.of("dispatch.clock-recounted"))
+    matters = dict.fromkeys(each.data["matter_id"] for each in lost.of(*_RECOUNTED))
 
     def run(work: UnitOfWork) -> None:
         for matter in matters:
@@ -80,5 +82,5 @@ COMMANDS = {
     "dispatch.suspension-requested": _suspension_requested,
     "dispatch.suspension-decided": _suspension_decided,
     "dispatch.calendar-imported": _calendar_imported,
-    "dispatch.clock-recounted": _recounted,
+    **dict.fromkeys(_RECOUNTED, _recounted),
 }

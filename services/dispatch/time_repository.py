@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, insert, literal, or_, select, update
 
+from services.dispatch import whistle_repository
 from services.dispatch.domain.clocks import Status
 from services.dispatch.domain.states import State
 from services.dispatch.domain.time_requests import Kind, TimeRequest
@@ -147,14 +148,24 @@ def stale_clocks(db: Connection, revision: int, limit: int) -> Sequence[tuple[st
     return [(row.id, row.matter_id) for row in db.execute(_STALE, {"revision": revision, "most": limit})]
 
 
+def provisional_among(db: Connection, matter_ids: Sequence[str]) -> frozenset[tuple[str, datetime]]:
+    """(matter, due instant) of the running clocks of these matters whose due instant is not certain."""
+    query = select(clocks.c.matter_id, clocks.c.due_at).where(
+        clocks.c.matter_id.in_(matter_ids), clocks.c.status == Status.RUNNING.value, clocks.c.provisional.is_(True)
+    )
+    return frozenset((row.matter_id, row.due_at) for row in db.execute(query))
+
+
 def next_recount(db: Connection) -> datetime | None:
-    """When open clocks fell behind the newest calendar; None: none is behind."""
+    """When open clocks or calls fell behind the newest calendar; None: none is behind."""
     newest = db.execute(
         select(calendar_years.c.revision, calendar_years.c.imported_at)
         .order_by(calendar_years.c.revision.desc())
         .limit(1)
     ).one_or_none()
-    if newest is None or not stale_clocks(db, newest.revision, 1):
+    if newest is None:
+        return None
+    if not stale_clocks(db, newest.revision, 1) and not whistle_repository.behind(db, newest.revision, 1):
         return None
     found: datetime = newest.imported_at
     return found

@@ -25,6 +25,13 @@ def end_contest(db: Connection, whistle_id: str, department: str, hop: int, **va
     db.execute(update(whistle_contests).where(*key, table.decided_at.is_(None)).values(**values))
 
 
+def move_contest(db: Connection, whistle_id: str, department: str, hop: int, decide_by: datetime) -> None:
+    """Keep that a dispute is to be decided by another instant."""
+    table = whistle_contests.c
+    key = (table.whistle_id == whistle_id, table.department == department, table.hop == hop)
+    db.execute(update(whistle_contests).where(*key, table.decided_at.is_(None)).values(decide_by=decide_by))
+
+
 def contest_unit(db: Connection, whistle_id: str, department: str, hop: int) -> str | None:
     """The level that a department's part was taken to at that hop; None at the first, hop 0."""
     table = whistle_contests.c

@@ -34,7 +34,8 @@ def _blown(envelope: Envelope, _lost: Lost, ids: list[str], _pack: Jurisdiction)
     event: dispatch.WhistleBlown = envelope.payload()
     command = commands.BlowWhistle(
         matter=event.matter_id, departments=event.departments, lead=event.lead, request=event.request,
-        legal_basis=event.legal_basis, complete_by=event.complete_by,
+        legal_basis=event.legal_basis,
+        complete_by=None if event.complete_counted else event.complete_by,
     )  # fmt: skip
     actor = Actor(id=event.blown_by, roles=frozenset(), unit=event.whistler)
     return _done(handlers.blow_whistle, command, ids, actor)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
+from services.dispatch.domain.deadlines import Counted
 from services.dispatch.domain.states import Part
 from services.dispatch.domain.whistle import Seat, Whistle
 from services.dispatch.whistle_tables import whistle_answers, whistle_seats, whistles
+from shared.kernel.clock import parse_instant, rfc3339
 from shared.kernel.errors import Stale
+from shared.kernel.worktime import parse_target
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(Whistle) if field.name != "seats")
 _SEAT_FIELDS = tuple(field.name for field in dataclasses.fields(Seat))
@@ -65,11 +68,27 @@ def _seat(row: Row[Any], call: Row[Any]) -> Seat:
         # Written by release 0.1: one deadline for all, and its passing was told for all at once.
         values |= {"report_in_by": call.report_in_by, "absent_at": call.overdue_at}
     values |= {"part": Part(row.part), "hop": row.hop or 0, "final": bool(row.final)}
+    values["counted"] = tuple(_counted(each) for each in row.counted or ())
     return Seat(**values)
 
 
 def _columns(seat: Seat) -> dict[str, Any]:
-    return {name: getattr(seat, name) for name in _SEAT_FIELDS} | {"part": seat.part.value}
+    counted = [_written(one) for one in seat.counted]
+    return {name: getattr(seat, name) for name in _SEAT_FIELDS} | {"part": seat.part.value, "counted": counted}
+
+
+def _written(one: Counted) -> dict[str, Any]:
+    return {
+        "stage": one.stage, "start": rfc3339(one.start), "target": one.target.as_mapping(), "at": rfc3339(one.at),
+        "provisional": one.provisional, "revision": one.revision,
+    }  # fmt: skip
+
+
+def _counted(written: Mapping[str, Any]) -> Counted:
+    return Counted(
+        stage=written["stage"], start=parse_instant(written["start"]), target=parse_target(written["target"]),
+        at=parse_instant(written["at"]), provisional=written["provisional"], revision=written["revision"],
+    )  # fmt: skip
 
 
 def add(db: Connection, new: Whistle) -> None:
@@ -125,3 +144,16 @@ def next_due(db: Connection) -> datetime | None:
         select(func.min(whistles.c.next_step_at)).where(whistles.c.next_step_at.is_not(None))
     ).scalar_one()
     return found
+
+
+_BEHIND = (
+    select(whistles.c.id, whistles.c.matter_id)
+    .where(whistles.c.calendar_revision < bindparam("revision"), whistles.c.ended_at.is_(None))
+    .order_by(whistles.c.calendar_revision, whistles.c.id)
+    .limit(bindparam("most"))
+)
+
+
+def behind(db: Connection, revision: int, limit: int) -> Sequence[tuple[str, str]]:
+    """(call, matter) of open calls with a deadline that was counted before that calendar was taken in."""
+    return [(row.id, row.matter_id) for row in db.execute(_BEHIND, {"revision": revision, "most": limit})]

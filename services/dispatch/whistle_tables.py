@@ -27,7 +27,14 @@ whistles = Table(
     Column("ended_reason", Text),
     Column("ended_by", Id),
     Column("version", Integer, nullable=False),
+    #: The oldest of the calendars that its standing deadlines were counted on; null: none was, or by an older release.
+    Column("calendar_revision", Integer),
     Index("ix_whistles_matter", "matter_id"),
+    #: Open calls behind a calendar that was taken in.
+    Index(
+        "ix_whistles_calendar", "calendar_revision", "id",
+        sqlite_where=text("calendar_revision IS NOT NULL"), postgresql_where=text("calendar_revision IS NOT NULL"),
+    ),
     Index(
         "ix_whistles_next_step", "next_step_at",
         sqlite_where=text("next_step_at IS NOT NULL"), postgresql_where=text("next_step_at IS NOT NULL"),
@@ -52,6 +59,8 @@ whistle_seats = Table(
     Column("contest_unit", Id),
     Column("contest_by", Instant),
     Column("final", Boolean),
+    #: How its deadlines were counted, services.dispatch.domain.deadlines.Counted.
+    Column("counted", Document),
     Index("ix_whistle_seats_department", "department", "whistle_id"),
     #: Disputes that a desk has to decide.
     Index(

@@ -58,7 +58,8 @@ def on_matter_classified(event: dispatch.MatterClassified, work: UnitOfWork) -> 
 def on_clock_set(event: dispatch.ClockStarted | dispatch.ClockMoved, work: UnitOfWork) -> None:
     """Keep until when it is promised."""
     if event.kind == _RESOLVE:
-        telling(work, lambda told: told.note_matter(event.matter_id, due_at=event.due_at))
+        promised = {"due_at": event.due_at, "due_provisional": event.provisional}
+        telling(work, lambda told: told.note_matter(event.matter_id, **promised))
 
 
 def on_matter_handed_over(event: Any, work: UnitOfWork) -> None:

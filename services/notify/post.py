@@ -67,7 +67,8 @@ _PARTICULARS = (
         messages.c.id,
         addressees.c.number, addressees.c.matter_number, addressees.c.sealed, addressees.c.reachable,
         news.c.unit, news.c.reason, news.c.evaluation_id,
-        matters.c.handled_by, matters.c.response_class, matters.c.due_at, matters.c.unit.label("lies_in"),
+        matters.c.handled_by, matters.c.response_class, matters.c.due_at, matters.c.due_provisional,
+        matters.c.unit.label("lies_in"),
     )
     .join(addressees, addressees.c.demand_id == messages.c.demand_id)
     .join(news, (news.c.event_id == messages.c.event_id) & (news.c.template == messages.c.template))

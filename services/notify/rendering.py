@@ -42,6 +42,8 @@ class Facts:
     unit: str | None = None
     response_class: str | None = None
     due_at: datetime | None = None
+    #: It is a guess, and said to be: the working calendar does not reach it yet.
+    due_provisional: bool = False
     #: Reason code of an escalation or suspension.
     reason: str | None = None
     evaluation_link: str = ""
@@ -97,11 +99,18 @@ def variables(facts: Facts, pack: Jurisdiction, locale: str) -> Mapping[str, str
         "tracking_code": facts.tracking_code,
         "unit_name": _in(locale, unit.name) if unit is not None else wording.say("notify.somebody", locale),
         "class_name": _in(locale, class_.name) if class_ is not None else "",
-        "due_at": due_words(facts.due_at, pack.timezone, locale) if facts.due_at is not None else "",
+        "due_at": _due(facts, pack.timezone, locale),
         "reason": reason_words(facts.reason, locale),
         "evaluation_link": facts.evaluation_link,
         "suite_name": wording.say("notify.sender", locale, place=_in(locale, pack.title)),
     }
+
+
+def _due(facts: Facts, timezone: str, locale: str) -> str:
+    if facts.due_at is None:
+        return ""
+    words = due_words(facts.due_at, timezone, locale)
+    return wording.say("notify.provisional", locale, due=words) if facts.due_provisional else words
 
 
 def due_words(instant: datetime, timezone: str, locale: str) -> str:

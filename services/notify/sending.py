@@ -114,6 +114,7 @@ def _facts(known: Row[Any], at_hand: Surroundings) -> Facts:
     return Facts(
         number=known.number, matter_number=known.matter_number, tracking_code="",
         unit=known.unit or known.handled_by or known.lies_in, response_class=known.response_class, due_at=known.due_at,
+        due_provisional=bool(known.due_provisional),
         reason=known.reason, evaluation_link=link,
     )  # fmt: skip
 

@@ -43,6 +43,8 @@ matters = Table(
     Column("response_class", Id),
     #: When its resolve clock runs out.
     Column("due_at", Instant),
+    #: Whether that is a guess: its year's days off are not published. Null: an older release kept it.
+    Column("due_provisional", Boolean),
 )
 
 #: News that askers are told: one row per event and template.

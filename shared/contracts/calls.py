@@ -28,6 +28,7 @@ class WhistleBlown:
     report_in_by: datetime = instant()
     blown_by: str = ident()
     complete_by: datetime | None = instant(default=None, about="By when the departments are to be done")
+    complete_counted: bool = flag(default=False, about="The pack says so in working time; false: the caller named it")
 
 
 @event("dispatch.whistle-answered", stream="whistle", key="whistle_id")
@@ -114,6 +115,20 @@ class WhistleExtensionDecided:
     until: datetime | None = instant(default=None, about="Granted: done by then")
     reason: str = text(maximum=4_000)
     decided_by: str = ident()
+
+
+@event("dispatch.whistle-recounted", stream="whistle", key="whistle_id", since="0.2.0")
+class WhistleRecounted:
+    """The calendar is another one now, and with it a deadline of an open call or its certainty 日历变更重算."""
+
+    whistle_id: str = ident()
+    matter_id: str = ident()
+    departments: tuple[str, ...] = many(ident(), required=True, about="Whose deadline it is")
+    stage: str = choice("report-in", "complete", "decide", about="Which deadline")
+    from_by: datetime = instant()
+    by: datetime = instant(about="The deadline from now on")
+    provisional: bool = flag(about="The calendar does not reach it yet")
+    calendar: str = text(maximum=300, about="Version of the calendar it was counted on")
 
 
 @event("dispatch.whistle-scored", stream="whistle", key="whistle_id", since="0.2.0")

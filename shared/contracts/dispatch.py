@@ -18,6 +18,7 @@ from shared.contracts.calls import WhistleContested as WhistleContested
 from shared.contracts.calls import WhistleEnded as WhistleEnded
 from shared.contracts.calls import WhistleExtensionDecided as WhistleExtensionDecided
 from shared.contracts.calls import WhistleOverdue as WhistleOverdue
+from shared.contracts.calls import WhistleRecounted as WhistleRecounted
 from shared.contracts.calls import WhistleScored as WhistleScored
 from shared.contracts.registry import event
 from shared.contracts.shapes import choice, flag, ident, instant, many, mapping, number, text, whole
@@ -70,6 +71,8 @@ class MatterProgressed:
     unit: str = ident()
     note: str = text(maximum=4_000)
     noted_by: str = ident()
+    evidence: tuple[Evidence, ...] = many(Evidence)
+    noted_from: str | None = ident(default=None, about="Somebody on the spot, of this unit that it climbed from")
 
 
 @event("dispatch.matter-returned", stream="matter", key="matter_id")

@@ -135,10 +135,11 @@ class Changed:
 
 
 #: Why something changes: you did not report in, or were not done, in time; your refusal is before the level above; it
-#: decided that you have to come, or need not; another department leads; more time to finish was granted, or not.
+#: decided that you have to come, or need not; another department leads; more time to finish was granted, or not; the
+#: working calendar is another one, and a deadline counted on it with it.
 CAUSES = (
     "overdue-report-in", "overdue-complete", "disputed", "dispute-upheld", "dispute-released", "lead-changed",
-    "extension-granted", "extension-denied",
+    "extension-granted", "extension-denied", "calendar-changed",
 )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ def test_there_are_those_that_the_suite_promises():
         "hazard-on-a-holiday-night",
         "five-ramps",
         "school-places",
+        "parts-on-order",
     }
 
 

@@ -19,6 +19,7 @@ from shared import jurisdiction as packs
 from shared.jurisdiction import Jurisdiction
 from shared.jurisdiction.reading import parse
 from shared.kernel.errors import Refusal
+from shared.kernel.provisional import notice, require_certain
 from shared.kernel.wording import say
 from shared.kernel.worktime import (
     BeyondCalendar,
@@ -61,6 +62,7 @@ def command() -> None:
 @click.option("--rest", "rests", multiple=True, metavar="FROM/TO", help="A suspension 挂账, two instants. Repeatable.")
 @click.option("--with", "year_file", type=_FILE, help="As if this year's file had been imported.")
 @click.option("--pack", "pack_name", default="jianwai", show_default=True, help="Whose calendar and classes.")
+@click.option("--strict", is_flag=True, help="Refuse a due time that is not certain yet 不接受暂定时限.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 def due(  # noqa: PLR0913 -- one parameter per option
     *,
@@ -72,6 +74,7 @@ def due(  # noqa: PLR0913 -- one parameter per option
     rests: tuple[str, ...],
     year_file: Path | None,
     pack_name: str,
+    strict: bool,
     as_json: bool,
 ) -> int:
     """Say when a target falls due and explain it step by step 到期时间."""
@@ -88,16 +91,22 @@ def due(  # noqa: PLR0913 -- one parameter per option
         found = calendar.due(began, target, pauses, extended=extended)
     except BeyondCalendar as error:
         raise BadTarget(str(error), where="--target", remedy="Give a shorter target or an earlier start.") from error
+    if strict:
+        require_certain(calendar, found, began, where="--start")
+    said = notice(calendar, found.at, began) if found.provisional else None
     if as_json:
         steps = [{"code": one.code, "at": _local(one.at, zone), "zh": one.zh, "en": one.en} for one in found.steps]
         content = {"start": _local(began, zone), "target": target.as_mapping(), "due_at": _local(found.at, zone)}
-        click.echo(json.dumps(content | {"provisional": found.provisional, "steps": steps}, ensure_ascii=False))
+        sure = {"provisional": found.provisional, "provisional_year": said, "steps": steps}
+        click.echo(json.dumps(content | sure, ensure_ascii=False))
         return 0
     console = Console(highlight=False)
     for step in found.steps:
         console.print(f"  {_said(step.at, zone)}  {escape(step.zh)}  [dim]{escape(step.en)}[/]")
-    mark = "  [yellow]暂定 provisional: the calendar is not published that far[/]" if found.provisional else ""
+    mark = "  [yellow]暂定 provisional[/]" if said else ""
     console.print(f"[bold]→ {_said(found.at, zone)}[/]{mark}")
+    if said:
+        console.print(f"  [yellow]{escape(said['zh'])}[/]  [dim]{escape(said['en'])}  \\[{said['code']}][/]")
     return 0
 
 

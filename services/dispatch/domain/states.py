@@ -67,6 +67,9 @@ FINAL: Final = frozenset({State.WITHDRAWN})
 #: Somebody still has work with it.
 OPEN: Final = frozenset(State) - {State.CLOSED, State.WITHDRAWN}
 
+#: Where somebody below, through whom it climbed, may still say what he sees; that is no step of the machine.
+SEEN_FROM_BELOW: Final = frozenset({State.ASSIGNED, State.IN_PROGRESS})
+
 _S, _A = State, Action
 
 #: (state, action) -> next state.
@@ -102,6 +105,8 @@ TRANSITIONS: Final[dict[tuple[State, Action], State]] = {
     (_S.IN_PROGRESS, _A.RESOLVE): _S.RESOLVED,
     (_S.IN_PROGRESS, _A.WITHDRAW): _S.WITHDRAWN,
     (_S.SUSPENDED, _A.RESUME): _S.IN_PROGRESS,
+    # A class that never rests resumes it in the same step.
+    (_S.SUSPENDED, _A.RECLASSIFY): _S.SUSPENDED,
     (_S.SUSPENDED, _A.WITHDRAW): _S.WITHDRAWN,
     (_S.RESOLVED, _A.VERIFY): _S.VERIFIED,
     (_S.RESOLVED, _A.REWORK): _S.IN_PROGRESS,

@@ -9,18 +9,18 @@ It must never name the asker: a department learns what is needed and where, not 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from services.dispatch.domain import deadlines
 from services.dispatch.domain.clocks import BREACH_AFTER
+from services.dispatch.domain.deadlines import COMPLETE, DECIDE, REPORT_IN, Counted
 from services.dispatch.domain.refusals import DecisionFinal, ForeignDepartment, LeadNotCalled, UnknownDepartment
 from services.dispatch.domain.states import Part, after_answer
 from shared.jurisdiction import DEPARTMENT, Jurisdiction
 
-#: The deadlines of a department's part, in the order in which they are told when several have passed.
-REPORT_IN, COMPLETE, DECIDE = "report-in", "complete", "decide"
 UPHELD: Final = "upheld"
 RELEASED: Final = "released"
 DECISIONS: Final = (UPHELD, RELEASED)
@@ -51,6 +51,8 @@ class Seat:
     contest_by: datetime | None = None
     #: What was decided cannot be disputed.
     final: bool = False
+    #: How those of its deadlines came about that were counted; one stands as long as it is still the deadline.
+    counted: tuple[Counted, ...] = ()
 
     @property
     def over(self) -> bool:
@@ -67,6 +69,33 @@ class Seat:
         if self.contest_unit is not None and self.contest_by is not None:
             found.append((self.contest_by, DECIDE))
         return tuple(sorted(found))
+
+    def standing(self) -> tuple[Counted, ...]:
+        """What was counted and still is a deadline of its, told or not.
+
+        Whoever changes a deadline otherwise than here (a release before this one) thereby takes it out.
+        """
+        now = {
+            REPORT_IN: self.report_in_by if self.part is Part.WAITING else None,
+            COMPLETE: None if self.over else self.complete_by,
+            DECIDE: self.contest_by if self.contest_unit is not None else None,
+        }  # fmt: skip
+        return tuple(one for one in self.counted if now.get(one.stage) == one.at)
+
+    def recounted(self, anew: Callable[[Counted], Counted], now: datetime) -> Seat:
+        """The part on another calendar; a deadline that lies ahead again was not missed."""
+        seat = self
+        for old in self.standing():
+            new = anew(old)
+            seat = replace(seat, counted=deadlines.put(seat.counted, old.stage, new))
+            ahead = new.at >= now
+            if old.stage == REPORT_IN:
+                seat = replace(seat, report_in_by=new.at, absent_at=None if ahead else seat.absent_at)
+            elif old.stage == COMPLETE:
+                seat = replace(seat, complete_by=new.at, unfinished_at=None if ahead else seat.unfinished_at)
+            else:
+                seat = replace(seat, contest_by=new.at)
+        return seat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +123,8 @@ class Whistle:
     ended_by: str | None
     version: int
     seats: tuple[Seat, ...]
+    #: The oldest of the calendars that its standing deadlines were counted on; None: none was counted, or it is over.
+    calendar_revision: int | None = None
 
     @property
     def lead(self) -> str:
@@ -107,7 +138,19 @@ class Whistle:
     def with_seat(self, seat: Seat) -> Whistle:
         """The call with that department's part changed, and looked at again when its next deadline passes."""
         seats = tuple(seat if one.department == seat.department else one for one in self.seats)
-        return replace(self, seats=seats, next_step_at=next_step(seats))
+        return replace(self, seats=seats, next_step_at=next_step(seats), calendar_revision=counted_on(seats))
+
+    def recounted(self, anew: Callable[[Counted], Counted], now: datetime) -> Whistle:
+        """The call on another calendar; what it says for all moves with departments that still have that deadline."""
+        seats = tuple(seat.recounted(anew, now) for seat in self.seats)
+        both = tuple(zip(self.seats, seats, strict=True))
+        report_in = {old.report_in_by: new.report_in_by for old, new in both if old.report_in_by != new.report_in_by}
+        complete = {old.complete_by: new.complete_by for old, new in both if old.complete_by != new.complete_by}
+        return replace(
+            self, seats=seats, next_step_at=next_step(seats), calendar_revision=counted_on(seats),
+            report_in_by=report_in.get(self.report_in_by, self.report_in_by),
+            complete_by=complete.get(self.complete_by, self.complete_by),
+        )  # fmt: skip
 
     def passed(self, which: str, now: datetime) -> tuple[Seat, ...]:
         """The parts whose deadline of that kind has passed and was not told."""
@@ -122,14 +165,20 @@ def next_step(seats: Sequence[Seat]) -> datetime | None:
     return min(instants) + BREACH_AFTER if instants else None
 
 
+def counted_on(seats: Sequence[Seat]) -> int | None:
+    """The oldest calendar that a standing deadline was counted on; None: none was counted."""
+    return min((one.revision for seat in seats for one in seat.standing()), default=None)
+
+
 def seats(
     jurisdiction: Jurisdiction, departments: Sequence[str], lead: str | None, *, near: Sequence[str],
-    report_in_by: datetime, complete_by: datetime | None,
+    report_in: Counted, complete: Counted | None, complete_by: datetime | None,
 ) -> tuple[Seat, ...]:  # fmt: skip
     """The seats of a new call, the lead first (by default the first called, 首接负责).
 
-    `near`: the units concerned; a department of a unit that is none of them and above none of them is foreign. Raises
-    UnknownDepartment, ForeignDepartment, LeadNotCalled.
+    `complete_by` is `complete`'s, or an instant that was named and stays. `near`: the units concerned; a department of
+    a unit that is none of them and above none of them is foreign. Raises UnknownDepartment, ForeignDepartment,
+    LeadNotCalled.
     """
     called = tuple(dict.fromkeys(departments))
     above = {unit.id for one in near for unit in jurisdiction.path(one)}
@@ -157,7 +206,8 @@ def seats(
     return tuple(
         Seat(
             department=department, lead=department == first, part=Part.WAITING, reported_at=None, late=False,
-            report_in_by=report_in_by, complete_by=complete_by,
+            report_in_by=report_in.at, complete_by=complete_by,
+            counted=(report_in,) if complete is None else (report_in, complete),
         )
         for department in ordered
     )  # fmt: skip
@@ -182,20 +232,33 @@ def answered(seat: Seat, answer: str, now: datetime) -> Seat:
     )  # fmt: skip
 
 
-def contested(seat: Seat, *, unit: str, decide_by: datetime | None, final: bool) -> Seat:
+def contested(seat: Seat, *, unit: str, decide: Counted, final: bool) -> Seat:
     """The department's part lies before `unit`, one level further than before."""
-    return replace(seat, hop=seat.hop + 1, contest_unit=unit, contest_by=decide_by, final=final)
+    return replace(
+        seat, hop=seat.hop + 1, contest_unit=unit, contest_by=decide.at, final=final,
+        counted=deadlines.put(seat.counted, DECIDE, decide),
+    )  # fmt: skip
 
 
-def decided(seat: Seat, decision: str, *, report_in_by: datetime) -> Seat:
+def more_time(seat: Seat, until: datetime) -> Seat:
+    """The department was granted more time to be done, up to an instant that somebody named."""
+    return replace(
+        seat, complete_by=until, unfinished_at=None, counted=deadlines.put(seat.counted, COMPLETE, None)
+    )  # fmt: skip
+
+
+def decided(seat: Seat, decision: str, *, report_in: Counted) -> Seat:
     """The dispute is over: upheld, the department has to report in by a new deadline; released, it need not come."""
     over = replace(seat, contest_unit=None, contest_by=None)
     if decision == RELEASED:
         return replace(over, part=Part.DECLINED, final=False)
-    complete_by = None if seat.complete_by is None else max(seat.complete_by, report_in_by)
+    counted = deadlines.put(seat.counted, REPORT_IN, report_in)
+    complete_by = seat.complete_by
+    if complete_by is not None and complete_by < report_in.at:
+        complete_by, counted = report_in.at, deadlines.put(counted, COMPLETE, report_in)
     return replace(
-        over, part=Part.WAITING, report_in_by=report_in_by, absent_at=None, complete_by=complete_by,
-        unfinished_at=None,
+        over, part=Part.WAITING, report_in_by=report_in.at, absent_at=None, complete_by=complete_by,
+        unfinished_at=None, counted=counted,
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
-"""A new year of the national calendar is taken in, and clocks still open are counted anew on it.
+"""A new year of the national calendar is taken in; clocks and whistle calls still open are counted anew on it.
 
-Stopped clocks keep their outcome; of open ones the start, the pauses and what was promised first stay.
+Stopped clocks keep their outcome; of open ones the start, the pauses and what was promised first stay. Of calls that
+are over, and of deadlines that a person named, nothing moves.
 """
 
 from __future__ import annotations
@@ -8,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
-from services.dispatch import calendars, commands, time_repository
+from services.dispatch import calendars, commands, time_repository, whistle_repository
 from services.dispatch.domain.time_refusals import BadCalendar
-from services.dispatch.handlers import clockwork
+from services.dispatch.handlers import clockwork, recounting
 from services.dispatch.handlers.case import Case, find_case
 from shared.contracts import timing
 from shared.kernel.errors import Invalid
@@ -70,16 +71,18 @@ def _dates(field: str, written: Iterable[str]) -> frozenset[date]:
 
 
 def run_calendars(work: UnitOfWork, limit: int) -> int:
-    """Count open clocks anew that were counted before the newest year; returns how many were looked at."""
+    """Count anew what is open and was counted before the newest year; returns how many were looked at."""
     revision = calendars.newest(work).revision
     found = time_repository.stale_clocks(work.db, revision, limit)
+    if len(found) < limit:
+        found = [*found, *whistle_repository.behind(work.db, revision, limit - len(found))]
     for matter_id in dict.fromkeys(matter_id for _, matter_id in found):
         recount(work, matter_id)
     return len(found)
 
 
 def recount(work: UnitOfWork, matter_id: str) -> None:
-    """Count a matter's open clocks anew, on the newest calendars."""
+    """Count a matter's open clocks, and the deadlines of its open calls, anew on the newest calendars."""
     calendars.newest(work)
     case = find_case(work, matter_id)
     if case is not None:
@@ -89,5 +92,6 @@ def recount(work: UnitOfWork, matter_id: str) -> None:
 
 def _recount(case: Case) -> None:
     moved = clockwork.recount(case)
-    if moved:
-        case.note("recounted", clocks=list(moved), revision=case.working_time.revision)
+    called = recounting.recount(case)
+    if moved or called:
+        case.note("recounted", clocks=list(moved), whistles=list(called), revision=case.working_time.revision)

@@ -11,11 +11,15 @@ from datetime import datetime
 from services.dispatch import whistle_repository
 from services.dispatch.domain import ladder
 from services.dispatch.domain import whistle as rules
+from services.dispatch.domain.deadlines import REPORT_IN, Counted, count
 from services.dispatch.domain.refusals import InThePast, NotWhistled, UnknownWhistle, WhistleEnded, WhistleOpen
 from services.dispatch.domain.whistle import Seat, Whistle
 from services.dispatch.handlers.case import Case, find_case
 from services.dispatch.handlers.climbing import BY_RULE, climb_by_itself, stay
 from shared.contracts import dispatch
+from shared.kernel.clock import rfc3339
+from shared.kernel.provisional import notice
+from shared.kernel.worktime import Target
 from shared.ledger.unit_of_work import UnitOfWork
 from shared.runtime.definition import Reply
 
@@ -41,6 +45,19 @@ def seat_of(call: Whistle, department: str | None) -> Seat:
     return seat
 
 
+def guessed(case: Case, call: Whistle) -> dict[str, object]:
+    """What to say to whoever set a deadline that is not certain; nothing when all are."""
+    calendar = case.working_time.own
+    said = [
+        {"department": seat.department, "deadline": one.stage, "by": rfc3339(one.at)}
+        | notice(calendar, one.at, one.start)
+        for seat in call.seats
+        for one in seat.standing()
+        if one.provisional
+    ]
+    return {"provisional": said} if said else {}
+
+
 def check_open(call: Whistle) -> None:
     """Raise WhistleEnded when the call is over."""
     if call.ended_at is not None:
@@ -53,11 +70,16 @@ def check_ahead(case: Case, instant: datetime | None, where: str) -> None:
         raise InThePast("The instant has passed already.", where=where, remedy="Give one that lies ahead.")
 
 
-def next_report_in(case: Case) -> datetime:
-    """By when whoever is called now has to report in, by the pack and the matter's class."""
+def next_report_in(case: Case, stage: str = REPORT_IN) -> Counted:
+    """By when whoever is called, or has to decide, now has to report in, by the pack and the matter's class."""
     policy = case.jurisdiction.policy.whistle
-    target = policy.report_in_by_class.get(case.matter.response_class, policy.report_in)
-    return case.working_time.own.due(case.now, target).at
+    return counted(case, stage, policy.report_in_by_class.get(case.matter.response_class, policy.report_in))
+
+
+def counted(case: Case, stage: str, target: Target) -> Counted:
+    """A deadline that starts now, on the town's own calendar."""
+    in_force = case.working_time
+    return count(stage, in_force.own, in_force.revision, case.now, target)
 
 
 def keep(case: Case, old: Whistle, new: Whistle) -> Whistle:
@@ -76,7 +98,7 @@ def end(case: Case, old: Whistle, new: Whistle, outcome: str, *, reason: str | N
     by = None if reason is None else case.actor
     ended = replace(
         new, ended_at=case.now, outcome=outcome, ended_reason=reason, ended_by=by, next_step_at=None,
-        version=old.version + 1,
+        calendar_revision=None, version=old.version + 1,
     )  # fmt: skip
     whistle_repository.save(case.work.db, old, ended)
     case.work.emit(

@@ -17,7 +17,9 @@ from services.dispatch.domain.matter import NEVER, Matter
 from services.dispatch.domain.refusals import UnknownMatter
 from services.dispatch.domain.states import Action, after
 from shared.jurisdiction import Jurisdiction, ResponseClass
+from shared.kernel.clock import rfc3339
 from shared.kernel.errors import Forbidden
+from shared.kernel.provisional import notice
 from shared.kernel.worktime import Pause
 from shared.ledger.unit_of_work import UnitOfWork
 from shared.runtime.definition import Reply
@@ -67,9 +69,14 @@ class Case:
         """The working calendars in force."""
         return calendars.in_force(self.work)
 
-    def pauses(self) -> tuple[Pause, ...]:
-        """Suspensions that are over; asks the database only for matters that had one."""
-        return repository.ended_pauses(self.work.db, self.matter.id) if self.matter.pauses else ()
+    def pauses(self, *, running: bool = False) -> tuple[Pause, ...]:
+        """Suspensions that are over, `running`: also the one that is not, up to now.
+
+        Asks the database only for matters that had one.
+        """
+        if not self.matter.pauses:
+            return ()
+        return repository.rests(self.work.db, self.matter.id, until=self.now if running else None)
 
     def change(self, **fields: Any) -> None:
         """Replace fields of the matter."""
@@ -150,7 +157,8 @@ class Case:
         self._new, self._stored, self._stored_clocks, self._steps = False, self.matter, dict(clocks), []
 
     def saved(self, **more: Any) -> Reply:
-        """Write everything and answer the command."""
+        """Write everything and answer the command; due times that it set and that are not certain are said to be."""
+        guessed = self._guessed()
         self.save()
         matter = self.matter
         body = {
@@ -158,7 +166,17 @@ class Case:
             "unit": matter.unit, "level": matter.level, "response_class": matter.response_class,
             "attempt": matter.attempt,
         }  # fmt: skip
-        return Reply(body=body | more, version=matter.version)
+        return Reply(body=body | ({"provisional": guessed} if guessed else {}) | more, version=matter.version)
+
+    def _guessed(self) -> list[dict[str, Any]]:
+        if not self._clocks:
+            return []
+        calendar, stored = self.working_time.of(self.rule), self._stored_clocks
+        set_now = [clock for clock in self.live() if clock.provisional and clock is not stored.get(clock.id)]
+        return [
+            {"clock": clock.kind, "due_at": rfc3339(clock.due_at)} | notice(calendar, clock.due_at, clock.started_at)
+            for clock in set_now
+        ]
 
 
 def find_case(work: UnitOfWork, matter_id: str) -> Case | None:

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from services.dispatch.domain import clocks as rules
 from services.dispatch.domain.clocks import Promise, SlaClock, Status
+from services.dispatch.domain.states import State
 from services.dispatch.handlers.case import Case
 from shared.contracts import dispatch, timing
 from shared.jurisdiction import ResponseClass
@@ -116,6 +117,8 @@ def release(case: Case) -> None:
 def pause(case: Case) -> None:
     """Suspended: pausable clocks stand still."""
     for clock in case.live(*rules.PAUSABLE):
+        if clock.status is not Status.RUNNING:
+            continue
         case.put(replace(clock, status=Status.PAUSED))
         case.work.emit(
             dispatch.ClockPaused(
@@ -182,24 +185,26 @@ def _current(case: Case, clock: SlaClock) -> SlaClock:
     return replace(clock, calendar_revision=case.working_time.revision)
 
 
-def _counted(case: Case, clock: SlaClock, rule: ResponseClass) -> Promise:
-    """What the clock's own target comes to now."""
+def _counted(case: Case, clock: SlaClock, rule: ResponseClass, *, running: bool = False) -> Promise:
+    """What the clock's own target comes to now; `running`: with the rest so far of a suspension that is not over."""
     return rules.promise(
-        case.working_time.of(rule), clock.started_at, clock.target, rule, _rests(case, clock.kind),
+        case.working_time.of(rule), clock.started_at, clock.target, rule, _rests(case, clock.kind, running=running),
         extended=clock.extended_days,
     )  # fmt: skip
 
 
-def _rests(case: Case, kind: str) -> tuple[Pause, ...]:
-    """Suspensions that count for a kind of clock; of a class that never pauses, hazards above all, none does."""
-    never = case.rule is not None and not case.rule.pausable
-    return () if never or kind not in rules.PAUSABLE else case.pauses()
+def _rests(case: Case, kind: str, *, running: bool = False) -> tuple[Pause, ...]:
+    """Suspensions that count for a kind of clock, whatever the class says today: they were approved when they began.
+
+    Hazard clocks are of kinds that no suspension pauses; so no rest ever makes a survey, a plan or an arrival later.
+    """
+    return case.pauses(running=running) if kind in rules.PAUSABLE else ()
 
 
 def reclassify(case: Case) -> None:
     """The matter has another class now: clocks keep start and pauses; kinds the class does not know are cancelled.
 
-    Where the new class never pauses, as hazards do, the pauses of the old one do not count.
+    A suspension that goes on counts up to now. Where the new class never pauses, end it before (`suspending.end_rest`).
     """
     rule = case.rule
     if rule is None:
@@ -211,13 +216,15 @@ def reclassify(case: Case) -> None:
         target = rule.clocks[clock.kind]
         # More time that was granted stays granted, where the new class grants any.
         extended = 0 if rule.extension is None else clock.extended_days
-        kept = _counted(case, replace(clock, target=target, extended_days=extended), rule)
+        kept = _counted(case, replace(clock, target=target, extended_days=extended), rule, running=True)
         renewed = rules.renewed(_current(case, clock), kept, rule, target, now=case.now, extended=extended)
         _moved(case, clock, renewed, "reclassified")
     known = {clock.kind for clock in case.clocks.values() if clock.attempt == case.matter.attempt}
     for kind in rule.clocks:
         if kind not in known and kind != _OF_CALLS:
             start(case, kind, case.matter.attempt_at)
+    if case.matter.state is State.SUSPENDED:
+        pause(case)
 
 
 def _moved(case: Case, old: SlaClock, new: SlaClock, cause: str) -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from services.dispatch import commands, repository, whistle_records
 from services.dispatch.domain import ladder
 from services.dispatch.domain import whistle as rules
+from services.dispatch.domain.deadlines import DECIDE
 from services.dispatch.domain.refusals import NoContest, NoExtensionAsked, UntilMissing, WhistleExtensionLimit
 from services.dispatch.domain.whistle import Seat, Whistle
 from services.dispatch.handlers import calls
@@ -33,7 +34,8 @@ def take_up(case: Case, call: Whistle, seat: Seat, ground: str) -> Seat:
     unit = choice.unit or pack.unit(before)
     hop = seat.hop + 1
     final = hop >= pack.policy.whistle.hop_limit or ladder.next_above(pack, unit.id).unit is None
-    decide_by = calls.next_report_in(case)
+    decide = calls.next_report_in(case, DECIDE)
+    decide_by = decide.at
     whistle_records.add_contest(
         db, whistle_id=call.id, department=seat.department, hop=hop, ground=ground, unit=unit.id,
         contested_at=case.now, decide_by=decide_by, final=final,
@@ -46,7 +48,7 @@ def take_up(case: Case, call: Whistle, seat: Seat, ground: str) -> Seat:
         )
     )  # fmt: skip
     case.note("whistle-contested", whistle=call.id, department=seat.department, to_unit=unit.id, hop=hop, ground=ground)
-    return rules.contested(seat, unit=unit.id, decide_by=decide_by, final=final)
+    return rules.contested(seat, unit=unit.id, decide=decide, final=final)
 
 
 def give_up(case: Case, call: Whistle, seat: Seat) -> None:
@@ -85,7 +87,7 @@ def decide_contest(command: commands.DecideContest, work: UnitOfWork) -> Reply:
         )
     work.require_scope(seat.contest_unit)
     work.check_version(call.version)
-    after = rules.decided(seat, command.decision, report_in_by=calls.next_report_in(case))
+    after = rules.decided(seat, command.decision, report_in=calls.next_report_in(case))
     changed = call.with_seat(after)
     whistle_records.end_contest(
         work.db, call.id, seat.department, seat.hop, decision=command.decision, reason=command.reason,
@@ -105,7 +107,8 @@ def decide_contest(command: commands.DecideContest, work: UnitOfWork) -> Reply:
         reason=command.reason, hop=seat.hop,
     )  # fmt: skip
     new = calls.keep(case, call, changed)
-    return calls.replied(case, call, new, department=seat.department, part=after.part.value, final=seat.final)
+    said = calls.guessed(case, new)
+    return calls.replied(case, call, new, department=seat.department, part=after.part.value, final=seat.final, **said)
 
 
 # -- more time ---------------------------------------------------------------------------------------------------------
@@ -165,6 +168,6 @@ def decide_whistle_extension(command: commands.DecideWhistleExtension, work: Uni
         "decide-whistle-extension", whistle=call.id, department=seat.department, granted=str(command.granted).lower(),
         until=None if until is None else until.isoformat(), reason=command.reason,
     )  # fmt: skip
-    after = replace(seat, complete_by=until, unfinished_at=None) if until is not None else seat
+    after = seat if until is None else rules.more_time(seat, until)
     new = calls.keep(case, call, call.with_seat(after))
     return calls.replied(case, call, new, department=seat.department, granted=command.granted)

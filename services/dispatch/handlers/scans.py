@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from services.dispatch import repository, whistle_repository
 from services.dispatch.domain import clocks as rules
-from services.dispatch.domain import whistle as deadlines
+from services.dispatch.domain import deadlines
 from services.dispatch.domain.clocks import SlaClock, Step
 from services.dispatch.domain.states import Action, allows
 from services.dispatch.domain.whistle import Seat, Whistle

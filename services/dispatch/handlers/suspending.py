@@ -87,6 +87,16 @@ def go_on(case: Case, reason: str) -> None:
     """End the suspension. Raises Forbidden, IllegalTransition."""
     case.do(Action.RESUME)
     asking.approved_above(case)
+    _go_on(case, reason)
+
+
+def end_rest(case: Case, reason: str) -> None:
+    """The suspension cannot go on, whoever approved it: the matter turned out to be one that never rests."""
+    case.do(Action.RESUME)
+    _go_on(case, reason)
+
+
+def _go_on(case: Case, reason: str) -> None:
     repository.end_pause(case.work.db, case.matter.id, case.now)
     clockwork.resume(case)
     case.work.emit(dispatch.MatterResumed(matter_id=case.matter.id, reason=reason, resumed_by=case.actor))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from services.dispatch import commands, whistle_records, whistle_repository
 from services.dispatch.domain import ladder
 from services.dispatch.domain import whistle as rules
+from services.dispatch.domain.deadlines import COMPLETE
 from services.dispatch.domain.refusals import AlreadyScored, LevelAboveDecides, MayNotBlow, NotTheWhistler, PartNotOver
 from services.dispatch.domain.states import Action, Part
 from services.dispatch.domain.whistle import Whistle
@@ -34,22 +35,24 @@ def blow_whistle(command: commands.BlowWhistle, work: UnitOfWork) -> Reply:
             f"{whistler} is a {level}; whistles are blown by {', '.join(policy.may_blow)}.", where="actor",
             remedy="Escalate, or ask a level that may.",
         )  # fmt: skip
-    calendar = case.working_time.own
-    complete_by = command.complete_by
+    complete_by, complete = command.complete_by, None
     if complete_by is None and policy.complete is not None:
-        complete_by = calendar.due(case.now, policy.complete).at
+        complete = calls.counted(case, COMPLETE, policy.complete)
+        complete_by = complete.at
     calls.check_ahead(case, complete_by, "complete_by")
-    report_in_by = calls.next_report_in(case)
+    report_in = calls.next_report_in(case)
+    report_in_by = report_in.at
     concerned = (whistler, case.matter.unit, case.matter.located_unit or whistler)
     near = [unit for unit in concerned if unit in pack.units]
     seats = rules.seats(
-        pack, command.departments, command.lead, near=near, report_in_by=report_in_by, complete_by=complete_by
-    )
+        pack, command.departments, command.lead, near=near, report_in=report_in, complete=complete,
+        complete_by=complete_by,
+    )  # fmt: skip
     call = Whistle(
         id=work.new_id(), matter_id=case.matter.id, whistler=whistler, request=command.request,
         legal_basis=command.legal_basis, blown_at=case.now, blown_by=case.actor, report_in_by=report_in_by,
         complete_by=complete_by, next_step_at=rules.next_step(seats), overdue_at=None, ended_at=None, outcome=None,
-        ended_reason=None, ended_by=None, version=1, seats=seats,
+        ended_reason=None, ended_by=None, version=1, seats=seats, calendar_revision=rules.counted_on(seats),
     )  # fmt: skip
     whistle_repository.add(work.db, call)
     departments = tuple(seat.department for seat in seats)
@@ -57,13 +60,15 @@ def blow_whistle(command: commands.BlowWhistle, work: UnitOfWork) -> Reply:
         dispatch.WhistleBlown(
             whistle_id=call.id, matter_id=case.matter.id, whistler=whistler, departments=departments, lead=call.lead,
             request=command.request, legal_basis=command.legal_basis, report_in_by=report_in_by,
-            complete_by=complete_by, blown_by=case.actor,
+            complete_by=complete_by, complete_counted=complete is not None, blown_by=case.actor,
         )
     )  # fmt: skip
     case.note(
         Action.BLOW_WHISTLE, whistle=call.id, departments=list(departments), lead=call.lead, request=command.request
     )
-    return case.saved(whistle_id=call.id, departments=list(departments), lead=call.lead)
+    return case.saved(
+        whistle_id=call.id, departments=list(departments), lead=call.lead, **calls.guessed(case, call)
+    )  # fmt: skip
 
 
 def answer_whistle(command: commands.AnswerWhistle, work: UnitOfWork) -> Reply:

@@ -137,7 +137,7 @@ ROUTES: tuple[Route, ...] = (
         path="/api/v1/calendar/due",
         query=Query(
             name="dispatch.due", run=time_views.due, needs=None,
-            about="When a promise is due 到期时间, step by step; class, kind, start",
+            about="When a promise is due 到期时间, step by step; class, kind, start, strict",
         ),
     ),
     Route(

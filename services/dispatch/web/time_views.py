@@ -5,11 +5,13 @@ A due instant is never shown without its reasons, nor a guess as certain. Depart
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from services.dispatch import calendars, repository, time_repository
+from services.dispatch.domain.clocks import SlaClock, Status
+from services.dispatch.domain.matter import NEVER, Matter
 from services.dispatch.domain.time_refusals import UnknownClock
 from services.dispatch.domain.time_requests import Kind, TimeRequest
 from services.dispatch.handlers import clockwork
@@ -18,6 +20,7 @@ from services.dispatch.web.cursors import cursor_of, cursor_to
 from services.dispatch.web.showing import handles, instant_of, one_of, reads_for_department, unit_of
 from shared.kernel.clock import parse_instant, rfc3339
 from shared.kernel.errors import Forbidden, Invalid
+from shared.kernel.provisional import notice, require_certain
 from shared.kernel.worktime import BeyondCalendar, Due, Target, WorkingCalendar
 from shared.ledger.unit_of_work import UnitOfWork
 from shared.runtime.paging import limit_of
@@ -42,12 +45,16 @@ def clock(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any]:
         "clock_id": one.id, "kind": one.kind, "started_at": rfc3339(one.started_at), "due_at": rfc3339(one.due_at),
         "original_due_at": rfc3339(one.original_due_at), "provisional": one.provisional,
         "extended_days": one.extended_days, "target": one.target.as_mapping(), "target_words": one.words,
-        "counted_on": one.calendar_revision, **_explained(clockwork.explained(case, one), calendar),
+        "counted_on": one.calendar_revision,
+        **_explained(clockwork.explained(case, one), calendar, one.started_at),
     }  # fmt: skip
 
 
 def due(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any]:
-    """When a class's promise started at an instant is due, and why. Raises UnknownClass, UnknownClock, Invalid."""
+    """When a class's promise started at an instant is due, and why; `strict`: only if that is certain.
+
+    Raises UnknownClass, UnknownClock, Invalid, ProvisionalYear.
+    """
     class_id, kind = parameters.get("class") or "", parameters.get("kind") or "resolve"
     rule = work.jurisdiction.policy.response_class(class_id)
     if kind not in rule.clocks:
@@ -56,9 +63,12 @@ def due(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any]:
         )
     start = _start(parameters, work.now)
     calendar = calendars.in_force(work).of(rule)
+    found = _due(calendar, start, rule.clocks[kind])
+    if one_of(parameters, "strict", ("true", "false")) == "true":
+        require_certain(calendar, found, start, where="start")
     return {
         "class": rule.id, "kind": kind, "start": rfc3339(start), "target": rule.clocks[kind].as_mapping(),
-        **_explained(_due(calendar, start, rule.clocks[kind]), calendar),
+        **_explained(found, calendar, start),
     }  # fmt: skip
 
 
@@ -81,13 +91,42 @@ def _due(calendar: WorkingCalendar, start: datetime, target: Target) -> Due:
         raise Invalid(fault, fields={"start": ["Must lie between 1971 and 2190."]}) from error
 
 
-def _explained(found: Due, calendar: WorkingCalendar) -> dict[str, Any]:
+def _explained(found: Due, calendar: WorkingCalendar, start: datetime) -> dict[str, Any]:
     return {
         "counted_due_at": rfc3339(found.at),
         "counted_provisional": found.provisional,
+        "provisional_year": notice(calendar, found.at, start) if found.provisional else None,
         "calendar": calendar.version,
         "steps": [{"code": one.code, "at": rfc3339(one.at), "zh": one.zh, "en": one.en} for one in found.steps],
     }
+
+
+def why_provisional(work: UnitOfWork, one: Matter, clock: SlaClock) -> dict[str, Any] | None:
+    """Why a clock's due instant is not certain; None when it is, or the clock has stopped."""
+    if not clock.provisional or clock.status is Status.STOPPED:
+        return None
+    rule = work.jurisdiction.policy.classes.get(one.response_class)
+    return notice(calendars.in_force(work).of(rule), clock.due_at, clock.started_at)
+
+
+def guessed(work: UnitOfWork, shown: Iterable[Matter]) -> dict[str, Any]:
+    """Matter -> why its next due instant is not certain, of those where it is not.
+
+    Clocks are asked for those matters alone that a calendar does not reach: hardly ever any.
+    """
+    in_force, policy = calendars.in_force(work), work.jurisdiction.policy
+    beyond = {
+        one.id: (calendar, one)
+        for one in shown
+        for calendar in (in_force.of(policy.classes.get(one.response_class)),)
+        if one.due_at != NEVER and not calendar.covers(one.due_at)
+    }
+    known = time_repository.provisional_among(work.db, list(beyond)) if beyond else frozenset()
+    return {
+        matter_id: notice(calendar, one.due_at)
+        for matter_id, (calendar, one) in beyond.items()
+        if (matter_id, one.due_at) in known
+    }  # fmt: skip
 
 
 def calendar(work: UnitOfWork, _parameters: Mapping[str, str]) -> Mapping[str, Any]:

@@ -38,7 +38,8 @@ def matter(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any]
         raise unknown(matter_id)
     if found.private and not handles(work):
         raise unknown(matter_id)
-    return _summary(work, found) | {
+    clocks = repository.clocks_of(work.db, matter_id).values()
+    return _summary(work, found, time_views.guessed(work, [found])) | {
         "text": found.text,
         "place": dict(found.place),
         "channel": found.channel,
@@ -52,7 +53,7 @@ def matter(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any]
         "resolved_by": found.resolved_by,
         "outcome": found.outcome,
         "first_attempt": _first_attempt(found),
-        "clocks": [_clock(work, clock) for clock in repository.clocks_of(work.db, matter_id).values()],
+        "clocks": [_clock(work, found, clock) for clock in clocks],
         "suspensions": [
             {
                 "begun_at": rfc3339(row.begun_at), "ended_at": instant_of(row.ended_at), "until": instant_of(row.until),
@@ -106,13 +107,15 @@ def matters(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any
     )
     limit = limit_of(parameters)
     page = work_lists.matters_by_due(work.db, which, work.now, cursor_of(parameters), limit)
+    found = [repository.matter_of(row) for row in page.rows]
+    guessed = time_views.guessed(work, found)
     return {
-        "items": [_summary(work, repository.matter_of(row)) for row in page.rows],
+        "items": [_summary(work, one, guessed) for one in found],
         "next": None if page.following is None else cursor_to(*page.following),
     }
 
 
-def _summary(work: UnitOfWork, one: Matter) -> dict[str, Any]:
+def _summary(work: UnitOfWork, one: Matter, guessed: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "matter_id": one.id, "number": one.number, "version": one.version, "state": one.state.value,
         "attempt": one.attempt,
@@ -121,6 +124,7 @@ def _summary(work: UnitOfWork, one: Matter) -> dict[str, Any]:
         "person": one.person,
         "flags": list(one.flags), "returns": one.returns, "opened_at": rfc3339(one.opened_at),
         "closed_at": instant_of(one.closed_at), "next_due_at": None if one.due_at == NEVER else rfc3339(one.due_at),
+        "provisional_year": guessed.get(one.id),
         "band": _band(work, one),
     }  # fmt: skip
 
@@ -153,7 +157,7 @@ def _for_department(work: UnitOfWork, one: Matter) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _clock(work: UnitOfWork, clock: SlaClock) -> dict[str, Any]:
+def _clock(work: UnitOfWork, one: Matter, clock: SlaClock) -> dict[str, Any]:
     band = rules.band(clock, work.now)
     return {
         "clock_id": clock.id, "kind": clock.kind, "attempt": clock.attempt, "unit": clock.unit,
@@ -161,7 +165,7 @@ def _clock(work: UnitOfWork, clock: SlaClock) -> dict[str, Any]:
         "target": clock.target.as_mapping(), "extended_days": clock.extended_days, "target_words": clock.words,
         "started_at": rfc3339(clock.started_at),
         "due_at": rfc3339(clock.due_at), "original_due_at": rfc3339(clock.original_due_at),
-        "provisional": clock.provisional,
+        "provisional": clock.provisional, "provisional_year": time_views.why_provisional(work, one, clock),
         "breached_at": instant_of(clock.breached_at), "stopped_at": instant_of(clock.stopped_at),
         "outcome": clock.outcome,
         "band": None if band is None else band.value,

@@ -10,12 +10,13 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from services.dispatch import lists, repository, whistle_records, whistle_repository
+from services.dispatch import calendars, lists, repository, whistle_records, whistle_repository
 from services.dispatch.domain.refusals import UnknownWhistle
 from services.dispatch.domain.whistle import Seat, Whistle
 from services.dispatch.web.showing import handles, instant_of, one_of, reads_for_department, unit_of
 from shared.kernel.clock import rfc3339
 from shared.kernel.errors import Forbidden
+from shared.kernel.provisional import notice
 from shared.ledger.unit_of_work import UnitOfWork
 from shared.runtime.paging import limit_of
 
@@ -96,7 +97,7 @@ def _call(
         "report_in_by": rfc3339(call.report_in_by), "complete_by": instant_of(call.complete_by),
         "overdue_at": instant_of(call.overdue_at),
         "ended_at": instant_of(call.ended_at), "outcome": call.outcome, "ended_reason": call.ended_reason,
-        "departments": [_seat(work, seat) for seat in call.seats],
+        "departments": [_seat(work, seat, over=call.ended_at is not None) for seat in call.seats],
         "answers": [
             {
                 "department": row.department, "answer": row.answer, "note": row.note, "ground": row.ground,
@@ -130,11 +131,17 @@ def _call(
     }  # fmt: skip
 
 
-def _seat(work: UnitOfWork, seat: Seat) -> dict[str, Any]:
+def _seat(work: UnitOfWork, seat: Seat, *, over: bool) -> dict[str, Any]:
+    calendar = calendars.in_force(work).own
     return {
         "department": unit_of(work, seat.department), "lead": seat.lead, "part": seat.part.value,
         "reported_at": instant_of(seat.reported_at), "late": seat.late, "report_in_by": rfc3339(seat.report_in_by),
         "complete_by": instant_of(seat.complete_by), "absent_at": instant_of(seat.absent_at),
         "unfinished_at": instant_of(seat.unfinished_at), "contest_unit": unit_of(work, seat.contest_unit),
         "final": seat.final,
+        "provisional": [
+            {"deadline": one.stage, **notice(calendar, one.at, one.start)}
+            for one in (() if over else seat.standing())
+            if one.provisional
+        ],
     }  # fmt: skip

@@ -206,9 +206,9 @@ class WorkingCalendar:
         """Return working intervals that cover at least these local years."""
         return self._table.covering(first_year, last_year)
 
-    def intervals_at(self, value: int) -> IntervalTable | None:
-        """Return the working intervals made so far when they hold an instant (microseconds)."""
-        return self._table.at(value)
+    def intervals_at(self, value: int, until: int | None = None) -> IntervalTable | None:
+        """Return the working intervals made so far when they hold an instant (microseconds), and all up to another."""
+        return self._table.at(value, until)
 
     def days_at(self, value: int, instant: datetime) -> DayTable | None:
         """Return the days around an instant, given also in microseconds; None outside 1971-2199."""
@@ -287,8 +287,13 @@ class WorkingCalendar:
         return compute(self, start, target, pauses, share=1.0, extended=extended)
 
     def due_at(self, start: datetime, target: Target, pauses: Sequence[Pause] = (), *, extended: int = 0) -> datetime:
-        """Return `due(...).at`, without the reasons and several times as fast where nothing paused or extended it."""
-        found = None if pauses or extended else quick.due(self, micros(start), start, target)
+        """Return `due(...).at`, without the reasons and several times as fast where nothing extended it."""
+        if extended:
+            found = None
+        elif pauses:
+            found = quick.paused(self, micros(start), start, target, pauses)
+        else:
+            found = quick.due(self, micros(start), start, target)
         return self.due(start, target, pauses, extended=extended).at if found is None else instant_of(found)
 
     def share(self, start: datetime, target: Target, share: float, pauses: Sequence[Pause] = ()) -> datetime:

@@ -37,12 +37,13 @@ def micros(instant: datetime) -> int:
     """Return an aware instant as microseconds since 1970. Raises ValueError for a naive one."""
     if instant.tzinfo is None:
         raise ValueError(f"{instant!r} has no time zone: instants are aware, UTC inside")
-    return (instant - EPOCH) // _MICROSECOND
+    since = instant - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def instant_of(value: int) -> datetime:
     """Return the UTC instant of microseconds since 1970."""
-    return EPOCH + timedelta(microseconds=value)
+    return EPOCH + value * _MICROSECOND  # in a third of the time that timedelta(microseconds=value) takes
 
 
 class IntervalTable:
@@ -75,6 +76,36 @@ class IntervalTable:
         index = max(bisect_left(self._before, worked) - 1, 0)
         return self._starts[index] + worked - self._before[index]
 
+    def used_up(self, at: int, budget: int, rests: Iterable[Interval]) -> int | None:
+        """Return when `budget` after `at` is used up, rests left out; None when the table ends before that.
+
+        The rests are sorted and apart and end in the table. It is what `pauses.pushed` says, in as few steps as can be;
+        None too for what lies before the first opening.
+        """
+        starts, ends, before = self._starts, self._ends, self._before
+        index = bisect_right(starts, at) - 1
+        if index < 0:
+            return None
+        # Conditions, not min(): calling that costs as much as a bisect.
+        closing = ends[index]
+        reading = before[index] + (at if at < closing else closing) - starts[index] + budget  # noqa: FURB136
+        for first, last in rests:
+            index = bisect_right(starts, first) - 1
+            if index < 0:
+                return None
+            closing = ends[index]
+            begun = before[index] + (first if first < closing else closing) - starts[index]  # noqa: FURB136
+            if begun >= reading:
+                break
+            if last > closing:
+                index = bisect_right(starts, last) - 1
+                closing = ends[index]
+            reading += before[index] + (last if last < closing else closing) - starts[index] - begun  # noqa: FURB136
+        if reading > self.total:
+            return None
+        index = bisect_left(before, reading, 1) - 1
+        return starts[index] + reading - before[index]
+
     def resumed(self, worked: int) -> int:
         """Return when work beyond `worked` begins; at a boundary the opening."""
         index = bisect_right(self._before, worked) - 1
@@ -101,10 +132,12 @@ class GrowingTable:
         #: First and last year, their table, and instants that lie in those years in every zone.
         self._current: tuple[int, int, IntervalTable, int, int] | None = None
 
-    def at(self, instant: int) -> IntervalTable | None:
-        """Return the table as it is when it holds that instant; None: ask `covering`."""
+    def at(self, instant: int, until: int | None = None) -> IntervalTable | None:
+        """Return the table as it is when it holds that instant, and all up to another; None: ask `covering`."""
         current = self._current
-        return None if current is None or not current[3] <= instant < current[4] else current[2]
+        if current is None or not current[3] <= instant < current[4]:
+            return None
+        return current[2] if until is None or until < current[4] else None
 
     def covering(self, first_year: int, last_year: int) -> IntervalTable:
         """Return a table that holds at least these years. Raises BeyondCalendar outside 1971-2199."""

@@ -11,12 +11,14 @@ import pytest
 from sqlalchemy import select
 
 from services.dispatch.tables import clocks
+from services.dispatch.whistle_tables import whistles
 from shared.kernel.actor import Actor
 from shared.ledger.engines import reading
 from tests.integration.dispatch.test_races_on_postgresql import AT_ONCE, desk, race
-from tests.unit.dispatch.conftest import RAMP, STREET_CLERK, WORKER
+from tests.unit.dispatch.conftest import CLERK, RAMP, STREET_CLERK, WORKER
 
 __all__ = ["desk"]
+WATER = "department-officer-dept-water"
 ADMIN = Actor(id="admin", roles=frozenset({"system-admin"}))
 YEAR = {"year": 2027, "source": "测试用", "days_off": ["2027-01-01"], "makeup_days": []}
 
@@ -62,3 +64,40 @@ def test_a_promise_is_the_same_on_either_database(desk, days):
     due = datetime.fromisoformat(desk.clock("resolve")["due_at"])
     calendar = desk.suite.jurisdiction.calendar
     assert due == calendar.later_by_working_days(datetime(2026, 12, 16, 9, 30, tzinfo=UTC), days)
+
+
+def test_open_calls_are_counted_anew_beside_answers_that_come_meanwhile(desk):
+    """Whoever is first under the matter's lock: the deadline moves once, and every answer counts."""
+    desk.until(datetime(2026, 12, 31, 7, 30, tzinfo=UTC))
+    called = {}
+    for number in range(12):
+        desk.open(f"m-{number}", RAMP)
+        reply = desk.do(CLERK, "blow-whistle", f"m-{number}", departments=["dept-water"], request="请到场")
+        called[f"m-{number}"] = reply["whistle_id"]
+    assert {one["code"] for one in reply["provisional"]} == {"provisional-year"}
+    desk.app.execute("dispatch.import-calendar", YEAR, ADMIN)
+    ready, water = Barrier(2), desk.suite.actor(WATER)
+
+    def answer() -> None:
+        ready.wait()
+        for whistle in list(called.values())[:6]:
+            content = {"whistle": whistle, "answer": "accepted", "note": "到"}
+            desk.app.execute("dispatch.answer-whistle", content, water)
+
+    def count() -> None:
+        ready.wait()
+        desk.app.run_due()
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(answer), pool.submit(count)]:
+            done.result()
+    desk.wait(seconds=1)
+    told = [(one["whistle_id"], one["by"]) for one in desk.events("whistle-recounted")]
+    assert len(told) == len(set(told))
+    assert {by for _, by in told} == {"2027-01-04T03:00:00Z"}
+    assert {whistle for whistle, _ in told} >= set(list(called.values())[6:])
+    assert len(desk.events("whistle-answered")) == 6
+    assert not any(one["late"] for one in desk.events("whistle-answered"))
+    with reading(desk.app.at_hand.engine) as db:
+        behind = db.execute(select(whistles.c.id).where(whistles.c.calendar_revision < 1)).all()
+    assert behind == []

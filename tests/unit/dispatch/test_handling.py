@@ -208,37 +208,6 @@ def test_assignment(desk):
     assert len([one for one in desk.events("clock-started") if one["kind"] == "accept"]) == 2
 
 
-def test_reclassification_keeps_start_and_tells_the_new_due_time(desk):
-    desk.open()
-    desk.wait(hours=1)
-    refused("same-class", desk.do, CLERK, "reclassify", response_class="same-day", reason="…")
-    refused("unknown-class", desk.do, CLERK, "reclassify", response_class="someday", reason="…")
-    before = desk.clock("resolve")
-    desk.do(CLERK, "reclassify", response_class="within-month", reason="整楼线路老化")
-    after = desk.clock("resolve")
-    assert (after["clock_id"], after["started_at"]) == (before["clock_id"], before["started_at"])
-    assert after["due_at"] > before["due_at"] == after["original_due_at"]
-    moved = [one for one in desk.events("clock-moved") if one["kind"] == "resolve"]
-    assert [(one["cause"], one["from_due_at"], one["due_at"]) for one in moved] == [
-        ("reclassified", before["due_at"], after["due_at"])
-    ]
-    told = desk.events("matter-classified")[-1]
-    assert (told["rule"], told["response_class"], told["inputs"]["from"]) == (
-        "reclassified",
-        "within-month",
-        "same-day",
-    )
-
-
-def test_reclassification_to_hazard_starts_its_clocks_at_registration(desk):
-    desk.open()
-    desk.wait(minutes=30)
-    desk.do(CLERK, "reclassify", response_class="hazard", reason="电线裸露")
-    assert desk.clock("hazard-survey")["started_at"] == "2026-11-16T01:00:00Z"
-    desk.wait(minutes=1)
-    assert desk.climbs() == [(COMMUNITY, "breach", "accept")]
-
-
 def test_suspension_moves_the_due_time_and_keeps_the_first_promise(desk):
     desk.open(text=RAMP)
     desk.do(CLERK, "accept")

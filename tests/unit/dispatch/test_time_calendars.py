@@ -16,7 +16,7 @@ from shared.kernel.actor import Actor
 from shared.kernel.errors import Invalid, Refusal
 from shared.ledger.engines import reading
 from shared.ledger.unit_of_work import look_only
-from tests.unit.dispatch.conftest import DISTRICT_CLERK, LIGHT, PACK, PHOTO, RAMP, WORKER, Desk
+from tests.unit.dispatch.conftest import DISTRICT_CLERK, GAS, LIGHT, PACK, PHOTO, RAMP, WORKER, Desk
 
 ADMIN = Actor(id="admin", roles=frozenset({"system-admin"}))
 #: A Monday, 09:00 in Beijing, from which 22 working days reach into a year that is not published yet.
@@ -256,6 +256,60 @@ def test_due_times_are_explained_on_the_calendar_in_force(desk):
     refused("unknown-clock", asked, kind="hazard-plan", **question)
     for start in ("tomorrow", "9000-01-01T00:00:00Z"):
         refused("invalid-input", asked, **{"class": "within-week", "start": start})
+
+
+def test_whoever_sets_a_due_time_in_such_a_year_is_told_by_its_code(desk):
+    """Nobody is refused because of it: matters are opened, extended and suspended as ever."""
+    desk.open(text=RAMP)
+    assert "provisional" not in desk.do(WORKER, "accept")  # it set none
+    desk.do(WORKER, "request-extension", days=3, reason="等")
+    reply = desk.do(DISTRICT_CLERK, "decide-extension", granted=True)
+    assert [(one["clock"], one["code"], one["year"], one["due_at"]) for one in reply["provisional"]] == [
+        ("feedback", "provisional-year", 2027, "2027-01-20T09:30:00Z"),
+        ("resolve", "provisional-year", 2027, "2027-01-18T09:30:00Z"),
+    ]
+    assert all("2027 年" in one["zh"] and "2027" in one["en"] for one in reply["provisional"])
+    desk.do(DISTRICT_CLERK, "suspend", reason="等", until="2027-02-01T01:00:00Z")
+    assert desk.do(DISTRICT_CLERK, "resume")["provisional"][0]["code"] == "provisional-year"
+    reply = desk.do(DISTRICT_CLERK, "reclassify", response_class="within-week", reason="小修")
+    assert "provisional" not in reply  # due on the 24th, in the year that is known
+    take_in(desk)
+    reply = desk.do(DISTRICT_CLERK, "reclassify", response_class="within-month", reason="还是大修")
+    assert "provisional" not in reply
+
+
+def test_lists_and_matters_say_which_due_times_are_guesses(desk):
+    desk.open(text=RAMP)
+    desk.do(WORKER, "accept")
+    desk.open("m-2", LIGHT)
+    desk.until(datetime(2026, 12, 31, 20, 0, tzinfo=UTC))
+    desk.open("m-3", GAS)  # 24 hours reach into the new year, by the wall clock
+
+    def said():
+        items = desk.ask(DISTRICT_CLERK, "/api/v1/matters")["items"]
+        return {one["matter_id"]: (one["provisional_year"] or {}).get("code") for one in items}
+
+    assert said() == {"m-1": "provisional-year", "m-2": None, "m-3": None}
+    assert desk.view()["provisional_year"]["year"] == 2027
+    assert desk.clock("resolve")["provisional_year"]["covered_until"] == "2026-12-31"
+    assert desk.clock("resolve", "m-3")["provisional_year"] is None
+    take_in(desk)
+    assert set(said().values()) == {None}
+    assert desk.clock("resolve")["provisional_year"] is None
+
+
+def test_only_who_asks_for_a_certain_due_time_is_refused(desk):
+    question = {"class": "within-week", "start": "2026-12-30T01:00:00Z"}
+
+    def asked(**more):
+        return desk.ask(DISTRICT_CLERK, "/api/v1/calendar/due", **question, **more)
+
+    assert asked()["provisional_year"]["code"] == "provisional-year"
+    found = refused("provisional-year", asked, strict="true")
+    assert (found.status, found.where) == (422, "start")
+    refused("invalid-input", asked, strict="perhaps")
+    take_in(desk)
+    assert asked(strict="true")["provisional_year"] is None
 
 
 def test_a_class_that_names_another_calendar_is_counted_on_it_before_and_after(pack, tmp_path):

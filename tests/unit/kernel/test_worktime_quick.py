@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from shared.kernel.worktime import BeyondCalendar, Target, WorkingCalendar, national_days
+from shared.kernel.worktime import BeyondCalendar, InvalidPause, Target, WorkingCalendar, national_days
 
 CN = national_days("cn")
 FIVE = ("mon", "tue", "wed", "thu", "fri")
@@ -78,6 +78,44 @@ def test_with_pauses_and_extensions_too(start, target, minutes, length, days):
     begin = start + timedelta(minutes=minutes)
     pauses = [(begin, begin + timedelta(minutes=length))]
     assert office.due_at(start, target, pauses, extended=days) == office.due(start, target, pauses, extended=days).at
+
+
+#: From the start: minutes until each pause begins, and how long it lasts. In no order, and they may overlap.
+rests = st.lists(st.tuples(st.integers(-20_000, 60_000), st.integers(0, 30_000)), max_size=4)
+
+
+@pytest.mark.parametrize("name", CALENDARS)
+@settings(max_examples=150)
+@given(start=instants, target=targets, rests=rests, tidy=st.booleans())
+@example(start=datetime(2025, 9, 30, 4, 0, tzinfo=UTC), target=Target.working(3600), rests=[(0, 60)], tidy=True)
+@example(start=datetime(2026, 3, 2, 1, 0, tzinfo=UTC), target=Target.elapsed(60), rests=[(1, 60)], tidy=True)
+@example(start=datetime(2026, 3, 2, 1, 0, tzinfo=UTC), target=Target.elapsed(3600), rests=[(0, 9), (9, 9)], tidy=True)
+@example(start=datetime(2027, 12, 1, tzinfo=UTC), target=Target.working(3600), rests=[(0, 60_000)], tidy=True)
+def test_with_several_pauses_in_any_order_too(name, start, target, rests, tidy):
+    calendar_ = CALENDARS[name]
+    pauses = [(start + timedelta(minutes=begin), start + timedelta(minutes=begin + length)) for begin, length in rests]
+    if tidy:
+        pauses.sort()
+    assert calendar_.due_at(start, target, pauses) == calendar_.due(start, target, pauses).at
+
+
+def test_a_rest_before_the_first_opening_that_is_known():
+    """The table begins with the year; its first days are a holiday."""
+    fresh, start = calendar(), datetime(2026, 1, 2, 1, 0, tzinfo=UTC)
+    for target in (Target.end_of_week(), Target.working(3600), Target.end_of_working_day(1)):
+        pauses = [(start + timedelta(hours=1), start + timedelta(hours=2)), (start, start + timedelta(days=4))]
+        for given_ in (pauses, pauses[:1], pauses[1:]):
+            fresh.due_at(start, Target.working(60))
+            assert fresh.due_at(start, target, given_) == CALENDARS["office"].due(start, target, given_).at
+
+
+def test_pauses_that_make_no_sense_are_refused_on_both_ways():
+    office, start = CALENDARS["office"], datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
+    for way in (office.due_at, office.due):
+        with pytest.raises(InvalidPause):
+            way(start, Target.working(3600), [(start + timedelta(hours=2), start + timedelta(hours=1))])
+        with pytest.raises(ValueError, match="no time zone"):
+            way(start, Target.working(3600), [(datetime(2026, 3, 2), datetime(2026, 3, 3))])
 
 
 @given(first=instants, then=instants, target=targets)

@@ -59,6 +59,31 @@ def test_a_year_may_be_tried_before_it_is_taken_in(year_2027):
     assert (known["due_at"], known["provisional"]) == ("2027-01-06T17:30:00+08:00", False)
 
 
+def test_a_due_time_in_a_year_that_is_not_published_says_so_by_its_code(year_2027):
+    arguments = ["--class", "within-week", "--start", "2026-12-29T10:00"]
+    why = due(*arguments)["provisional_year"]
+    assert (why["code"], why["year"], why["covered_until"]) == ("provisional-year", 2027, "2026-12-31")
+    assert "2027 年节假日安排尚未导入" in why["zh"]
+    assert "counted anew" in why["en"]
+    shown = run("due", *arguments)
+    assert shown.return_value == 0
+    assert "[provisional-year]" in shown.stdout
+    assert due(*arguments, "--with", year_2027)["provisional_year"] is None
+    early = due("--class", "within-week", "--start", "2019-06-03T10:00")["provisional_year"]
+    assert (early["code"], early["year"], early["covered_from"]) == ("provisional-year", 2019, "2020-01-01")
+
+
+def test_who_asks_strictly_is_refused_instead_of_guessed_for(year_2027):
+    arguments = ["due", "--class", "within-week", "--start", "2026-12-29T10:00", "--strict"]
+    for more in ((), ("--json",)):
+        error = refused(*arguments, *more)
+        assert (error.code, error.where) == ("provisional-year", "--start")
+        assert "calendar import" in error.remedy
+    assert run(*arguments, "--with", year_2027).return_value == 0
+    # By the wall clock nothing is guessed, in whatever year.
+    assert run("due", "--target", "elapsed: 2h", "--start", "2030-01-01T10:00", "--strict").return_value == 0
+
+
 def test_a_rest_ends_after_it_begins():
     arguments = ["due", "--class", "within-week", "--rest", "2026-11-19T09:00/2026-11-18T09:00"]
     assert run(*arguments).exception.exit_code == 2

@@ -54,6 +54,13 @@ def test_an_assignment_in_both_languages(pack):
     )
 
 
+def test_a_due_time_that_is_a_guess_is_told_as_one(pack):
+    (assigned,) = (one for one in pack.templates if one.id == "assigned")
+    words = rendering.render(assigned, facts(unit="guanghua-dongli-1", due_at=DUE, due_provisional=True), pack)
+    assert "预计于 2025年9月12日（星期五）17:30（暂定，当年节假日安排公布后可能调整） 前办结" in words.zh
+    assert "due by 12 September 2025, 17:30 (provisional until that year’s holidays are published)." in words.en
+
+
 def test_what_is_not_known_leaves_no_gap(pack):
     (assigned,) = (one for one in pack.templates if one.id == "assigned")
     words = rendering.render(assigned, facts(), pack)

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from services.notify import tables
-from shared.contracts import dispatch, intake, registry
+from shared.contracts import dispatch, intake, registry, timing
 from shared.jurisdiction import Label, Template
 
 GRID = "guanghua-dongli-1"
@@ -49,6 +49,26 @@ def test_the_way_of_a_demand(desk):
     assert "http://127.0.0.1:8704/evaluate/e-d-1?t=" in evaluation.zh
     assert "AAAA-BBBB-CCCC-DDDD" in closed.zh
     assert "王某某" not in "".join(message.text for message in desk.recorder.sent)
+
+
+@pytest.mark.parametrize(("provisional", "said"), [(True, True), (False, False)])
+def test_a_letter_says_when_the_due_time_is_a_guess_until_it_is_certain(desk, provisional, said):
+    clock = {"clock_id": "c-1", "matter_id": "m-1", "kind": "resolve", "response_class": "within-week", "unit": GRID}
+    due = desk.clock.now() + timedelta(days=4)
+    desk.hear(
+        desk.registered(), desk.opened(),
+        dispatch.ClockStarted(
+            **clock, started_at=desk.clock.now(), due_at=due, target="5 days", provisional=True, attempt=1
+        ),
+        timing.ClockRecounted(
+            **clock, from_due_at=due, due_at=due, original_due_at=due, target="5 days", provisional=provisional,
+            calendar="cn",
+        ),
+        desk.assigned(),
+    )  # fmt: skip
+    desk.send()
+    (letter,) = (one for one in desk.recorder.sent if "已交由" in one.zh)
+    assert ("暂定" in letter.zh, "provisional" in letter.en) == (said, said)
 
 
 def test_a_reopening_is_told_without_its_free_text(desk):

@@ -60,6 +60,7 @@ def _play(desk):
     desk.do(STREET_CLERK, "hand-back", answer="经费已批", unit="guanghua-dongli")
     desk.do(WATER, "answer-whistle", called, answer="declined", note="还是不来")
     desk.wait(days=2)  # nobody decides: it stays at the district; the other is not done in time
+    desk.do(WORKER, "progress", "m-2", note="仍在现场", evidence=[PHOTO])  # heard from below; the district has it
     yield
     desk.do(DISTRICT_CLERK, "decide-contest", called, department="dept-water", decision="released", reason="免")
     desk.wait(minutes=5)

@@ -43,6 +43,7 @@ PROJECTIONS: Mapping[str, Projection] = {
     "dispatch.whistle-blown": clocks.whistle_blown,
     "dispatch.whistle-answered": clocks.whistle_answered,
     "dispatch.whistle-overdue": clocks.whistle_overdue,
+    "dispatch.whistle-recounted": clocks.whistle_recounted,
     "dispatch.whistle-ended": clocks.whistle_ended,
     "deliberation.topic-submitted": forums.topic_submitted,
     "deliberation.ballot-opened": forums.ballot_opened,

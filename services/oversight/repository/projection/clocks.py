@@ -93,6 +93,13 @@ def whistle_overdue(rows: Rows, event: dispatch.WhistleOverdue, mark: Mark) -> N
     rows.change(whistles, "whistle_id", event.whistle_id, {"late": True})
 
 
+def whistle_recounted(rows: Rows, event: dispatch.WhistleRecounted, mark: Mark) -> None:
+    """The calendar is another one, and by when they report in with it; the other deadlines are not kept here."""
+    del mark
+    if event.stage == "report-in":
+        rows.change(whistles, "whistle_id", event.whistle_id, {"report_in_by": event.by})
+
+
 def whistle_ended(rows: Rows, event: dispatch.WhistleEnded, mark: Mark) -> None:
     """The call is over."""
     rows.change(whistles, "whistle_id", event.whistle_id, {"ended_at": mark.at, "outcome": event.outcome})
