@@ -24,7 +24,7 @@ _LATER = "gridwhistle_later"
 _BEGIN = b"BEGIN"
 #: They answer nothing and cannot fail inside a sound transaction.
 _UNAWAITED = (b"SAVEPOINT ", b"RELEASE ")
-_of_psycopg2 = extensions.connection.autocommit
+_of_psycopg2: Any = extensions.connection.autocommit
 
 
 class ThriftyConnection(extensions.connection):
