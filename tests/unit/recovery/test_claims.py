@@ -47,6 +47,12 @@ class Days:
         do(BANK, "dispatch.take-claim", claim=claims[1])
         do(MEMBER, "dispatch.release-claim", claim=claims[0], reason="出差")
         do(BANK, "dispatch.fulfil-claim", claim=claims[1], outcome="送到了", evidence=[PHOTO])
+        do(CLERK, "dispatch.review-claim", claim=claims[1], decision="sent-back", reason="看不清")
+        do(BANK, "dispatch.fulfil-claim", claim=claims[1], outcome="补拍", evidence=[PHOTO])
+        do(STREET_CLERK, "dispatch.review-claim", claim=claims[1], decision="approved")
+        do(MEMBER, "dispatch.take-claim", claim=claims[4])
+        do(MEMBER, "dispatch.fulfil-claim", claim=claims[4], outcome="送到了", evidence=[PHOTO])
+        do(CLERK, "dispatch.review-claim", claim=claims[4], decision="reopened", reason="没有送到")
         do(CLERK, "dispatch.withdraw-claim", claim=claims[2], reason="不需要了")
         do(MEMBER, "dispatch.take-claim", claim=claims[3])
         rush = do(STREET_CLERK, "dispatch.post-claim", **WISH, emergency=True, open_until="2026-11-18T00:00:00Z")
@@ -109,5 +115,6 @@ def test_every_row_is_as_it_was(days, service):
             "dispatch.claim-posted", "dispatch.claim-taken", "dispatch.claim-released", "dispatch.claim-fulfilled",
             "dispatch.claim-expired", "dispatch.claim-withdrawn", "dispatch.match-settled",
             "dispatch.rectification-assigned", "dispatch.rectification-overdue", "dispatch.rectification-reported",
-            "dispatch.rectification-reworked", "dispatch.rectification-closed",
+            "dispatch.rectification-reworked", "dispatch.rectification-closed", "dispatch.claim-reviewed",
+            "dispatch.claim-warned", "dispatch.rectification-warned",
         }  # fmt: skip
