@@ -108,12 +108,17 @@ class Rise:
 def receiver(pack: Jurisdiction, unit_id: str) -> ladder.Choice:
     """Who has an order for a unit in hand: it, or the next above with anyone responsible; None: nobody at all.
 
-    A department answers for itself. A unit that the pack no longer has: the desk of unlocated matters.
+    Orders stay inside the grid (C3): oversight refuses one to a department. Should one arrive all the same (a pack has
+    made a department of the unit since), the first above it has it in hand, for no department could report or close it.
+    A unit that the pack no longer has: the desk of unlocated matters.
     """
     unit = pack.units.get(unit_id)
     if unit is None:
         return ladder.Choice(ladder.unlocated_desk(pack), {unit_id: "unknown-unit"})
-    return ladder.Choice(unit) if unit.level == DEPARTMENT else ladder.first_responsible(pack, unit_id)
+    if unit.level != DEPARTMENT:
+        return ladder.first_responsible(pack, unit_id)
+    above = ladder.next_above(pack, unit_id)
+    return ladder.Choice(above.unit or ladder.unlocated_desk(pack), {unit_id: "department"} | dict(above.because))
 
 
 def step(order: Order, action: OrderAction) -> OrderState:

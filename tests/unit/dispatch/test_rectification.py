@@ -141,6 +141,14 @@ def test_nobody_there_or_nowhere(desk, ordered):
     assert listed(desk, STREET_CLERK) == ["o-1"]
 
 
+def test_a_unit_that_is_a_department_by_now_does_not_keep_an_order_that_nobody_there_could_close(desk, ordered):
+    ordered(unit="dept-water")
+    (told,) = desk.events("rectification-assigned")
+    assert (told["unit"], told["skipped"]) == (DISTRICT, ["dept-water"])
+    report(desk, DISTRICT_CLERK)
+    assert verify(desk, "district-supervisor-chaoyang")["state"] == "settled"
+
+
 def test_who_sees_and_does_what(desk, ordered):
     ordered()
     outsider = "community-clerk-jianguo-li"
