@@ -43,7 +43,7 @@ from services.dispatch.handlers.rectifying import (
 )
 from services.dispatch.handlers.scans import run_clocks, run_suspensions, run_whistles
 from services.dispatch.handlers.suspending import decide_suspension, request_suspension, resume, suspend
-from services.dispatch.handlers.whistling import answer_whistle, blow_whistle, end_whistle, score_whistle
+from services.dispatch.handlers.whistling import answer_whistle, blow_whistle, end_whistle, score_whistle, take_answer
 from services.dispatch.handlers.working import accept, progress, reclassify
 
 __all__ = [
@@ -102,6 +102,7 @@ __all__ = [
     "score_whistle",
     "settle_match",
     "suspend",
+    "take_answer",
     "take_claim",
     "verify",
     "verify_rectification",
