@@ -81,7 +81,7 @@ def listed(
 ) -> Sequence[Row[Any]]:
     """Notices for a person or for one of these desks, newest first."""
     # One walk along an index for the person and one for each desk: an OR of both would sort all that either has.
-    found = {}
+    found: dict[str, Row[Any]] = {}
     for mine in (notices.c.person == person, *(notices.c.unit == unit for unit in units)):
         query = select(notices).where(mine)
         if unread:

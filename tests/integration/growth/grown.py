@@ -118,6 +118,7 @@ _SPECIAL = {
     ("notify", "messages", "template"): "'received'",
     ("notify", "news", "template"): "'received'",
     ("notify", "matters", "handled_by"): "{unit}",
+    ("oversight", "call_parts", "blown_at"): "{at}",
     ("notify", "notices", "state"): "'delivered'",
     ("notify", "notices", "person"): f"CASE WHEN {_OPEN} THEN 'p' || g % 300 END",
     ("deliberation", "matters", "id"): _id("m"),
