@@ -31,6 +31,8 @@ def test_there_are_those_that_the_suite_promises():
         "hazard-on-a-holiday-night",
         "five-ramps",
         "school-places",
+        "micro-wish-claimed",
+        "rectification-orders",
     }
 
 

@@ -30,6 +30,7 @@ _UNIT_LISTS = frozenset({"departments", "filed_with", "parties", "skipped"})
 _INSTANTS = frozenset(
     {
         "due_at", "from_due_at", "original_due_at", "report_in_by", "expires_at", "until", "closes_at", "next_due_at",
+        "deadline",
     }
 )  # fmt: skip
 #: Events that repeat what another one says; left out unless everything is asked for.
@@ -133,7 +134,9 @@ def _value(name: str, value: Any, jurisdiction: Jurisdiction, locale: str) -> st
         said = class_name(str(value), jurisdiction, locale)
     elif name == "level" or name.endswith("_level"):
         said = _worded(f"level.{value}", str(value), locale)
-    elif name.endswith("_by"):
+    elif name == "taker" and value in jurisdiction.units:  # a unit leads an emergency
+        said = unit_name(str(value), jurisdiction, locale)
+    elif name == "taker" or name.endswith("_by"):
         said = person_name(str(value), jurisdiction, locale)
     else:
         coded = str(value).lower() if isinstance(value, bool) else str(value)

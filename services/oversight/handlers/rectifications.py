@@ -25,13 +25,13 @@ def order_rectification(command: commands.OrderRectification, work: UnitOfWork) 
     Raises Forbidden (out of scope), NotFound (the matter, also a private one), OrderToDepartment, Invalid (deadline).
     """
     unit = work.jurisdiction.unit(command.unit)
-    work.require_scope(unit.id)
-    if unit.level == DEPARTMENT:
+    if unit.level == DEPARTMENT:  # whether or not it lies in the actor's scope: what to do instead is the same
         raise OrderToDepartment(
             f"{unit.id} is a department; rectification orders are given and closed inside the grid.", where="unit",
             remedy="Call the department: have the desk of the matter blow a whistle (dispatch.blow-whistle, naming it "
             "in departments). To have the fault itself put right, order the grid, community or street it lies in.",
         )  # fmt: skip
+    work.require_scope(unit.id)
     if command.deadline <= work.now:
         fault = "Has passed already."
         raise Invalid("The deadline cannot be kept.", fields={"deadline": [fault]}, remedy="Give one that lies ahead.")
