@@ -118,7 +118,8 @@ _SPECIAL = {
     ("notify", "messages", "template"): "'received'",
     ("notify", "news", "template"): "'received'",
     ("notify", "matters", "handled_by"): "{unit}",
-    ("oversight", "call_parts", "blown_at"): "{at}",
+    # A few in each week.
+    ("oversight", "call_parts", "blown_at"): "{at} - (g % 3000) * INTERVAL '1 day'",
     ("notify", "notices", "state"): "'delivered'",
     ("notify", "notices", "person"): f"CASE WHEN {_OPEN} THEN 'p' || g % 300 END",
     ("deliberation", "matters", "id"): _id("m"),
