@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from shared.contracts import claims
+from shared.contracts import claims, oversight
 
 
 class Audience(StrEnum):
@@ -55,7 +55,7 @@ class Matter:
 
 
 def recipients(event: Any) -> tuple[Recipient, ...]:
-    """Who is told of an event of dispatch about a claim or an order; nobody of what they did themselves."""
+    """Who is told of an event about a claim or an order; nobody of what they did themselves."""
     told = _WHO.get(type(event))
     return () if told is None else tuple(told(event))
 
@@ -99,7 +99,8 @@ def _issuer(event: Any) -> Iterator[Recipient]:
 
 
 def _unit(event: Any) -> Iterator[Recipient]:
-    yield Recipient(audience=Audience.UNIT, unit=event.unit)
+    if event.unit is not None:
+        yield Recipient(audience=Audience.UNIT, unit=event.unit)
 
 
 def _taken(event: claims.ClaimTaken) -> Iterator[Recipient]:
@@ -143,5 +144,6 @@ _WHO: Mapping[type[Any], Callable[[Any], Iterator[Recipient]]] = {
     claims.RectificationOverdue: _overdue,
     claims.RectificationReported: _issuer,
     claims.RectificationReworked: _unit,
+    oversight.RectificationWithdrawn: _unit,
     claims.RectificationClosed: _issuer,
 }

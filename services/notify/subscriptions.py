@@ -28,6 +28,7 @@ SUBSCRIPTIONS: dict[str, EventHandler] = {
     "dispatch.matter-closed": handlers.on_matter_moved,
     "dispatch.matter-reopened": handlers.on_matter_moved,
     "oversight.evaluation-requested": handlers.on_evaluation_requested,
+    "oversight.rectification-withdrawn": handlers.on_work_news,
     "dispatch.claim-taken": handlers.on_work_news,
     "dispatch.claim-released": handlers.on_work_news,
     "dispatch.claim-warned": handlers.on_work_news,

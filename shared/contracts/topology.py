@@ -33,7 +33,7 @@ LISTENS: dict[str, dict[str, tuple[str, ...]]] = {
     "notify": {
         "intake": ("demand", "matter"),
         "dispatch": ("matter", "clock", "claim", "rectification"),
-        "oversight": ("evaluation",),
+        "oversight": ("evaluation", "order"),
     },
 }
 

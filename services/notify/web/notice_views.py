@@ -1,6 +1,6 @@
 """What notify shows to people at work: the notices for them and for their desk, in words.
 
-Who only takes claims never learns which matter one serves.
+Never which matter a claim serves: the claim itself shows that to those who may know.
 """
 
 from __future__ import annotations
@@ -42,7 +42,6 @@ def _shown(row: Row[Any], work: UnitOfWork) -> dict[str, Any]:
         "notice_id": row.id, "version": row.version, "event": row.event, "audience": row.audience,
         "at": rfc3339(row.at), "unit": row.unit, "person": row.person,
         "claim_id": row.subject if claim else None, "order_id": None if claim else row.subject,
-        "matter_id": row.matter_id if work.actor.may("read-matters") else None,
         **_words(row, work),
         "state": row.state, "channel": row.channel,
         "read_at": None if row.read_at is None else rfc3339(row.read_at), "read_by": row.read_by,

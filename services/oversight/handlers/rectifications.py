@@ -78,7 +78,8 @@ def withdraw_rectification(command: commands.WithdrawRectification, work: UnitOf
     orders.withdraw(work.db, row.order_id, work.now)
     work.emit(
         RectificationWithdrawn(
-            order_id=row.order_id, matter_id=row.matter_id, reason=command.reason, withdrawn_by=work.actor.id
+            order_id=row.order_id, matter_id=row.matter_id, reason=command.reason, withdrawn_by=work.actor.id,
+            unit=row.held_by or row.unit,
         )
-    )
+    )  # fmt: skip
     return Reply(body={"order_id": row.order_id})

@@ -11,7 +11,7 @@ from services.notify.definition import DEFINITION
 from services.notify.domain import BACK_OFF
 from services.notify.notice_tables import notices
 from services.notify.recipients import Audience, recipients
-from shared.contracts import claims, notify, registry
+from shared.contracts import claims, notify, oversight, registry
 from shared.contracts.values import Evidence
 from shared.jurisdiction.territory import OfficeContact
 from shared.kernel.actor import Actor
@@ -41,6 +41,10 @@ def taken(**changes):
 
 def reviewed(decision, **changes):
     return claims.ClaimReviewed(**POSTING | TAKER | {"decision": decision, "reviewed_by": CLERK} | changes)
+
+
+def withdrawn(unit):
+    return oversight.RectificationWithdrawn(order_id="o-1", unit=unit, reason="重复", withdrawn_by=SUPERVISOR)
 
 
 def overdue(**changes):
@@ -111,6 +115,8 @@ TOLD = [
         ),
         [("issuer", None, SUPERVISOR)],
     ),
+    (withdrawn(GRID), [("unit", GRID, None)]),
+    (withdrawn(None), []),
     # Told by a release that did not say who posted or ordered yet.
     (taken(unit=None, title=None, posted_by=None), []),
     (overdue(ordered_by=None), [("unit", GRID, None), ("unit-above", COMMUNITY, None)]),
@@ -165,8 +171,9 @@ def test_a_department_that_leads_reads_its_own_and_no_matter(desk):
     desk.hear(taken(**lead, appointed_by=STREET_CLERK, matter_id="m-1"))
     assert listed(desk, "department-officer-dept-fire") == []
     (shown,) = listed(desk, WATER)
-    assert (shown["audience"], shown["matter_id"]) == ("taker", None)
-    assert listed(desk, CLERK)[0]["matter_id"] == "m-1"
+    assert shown["audience"] == "taker"
+    # The matter may be private: the claim shows it to those who may know.
+    assert "m-1" not in str(shown) + str(listed(desk, CLERK))
 
 
 def test_read_once_and_by_whom(desk):
