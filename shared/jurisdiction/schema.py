@@ -58,17 +58,24 @@ class JurisdictionSchema(Schema):
     version = Text(required=True)
 
 
+def _mail_address(text: str) -> None:
+    """Whether mail could be sent there at all; whether it arrives, only the mail server knows."""
+    name, _, host = text.rpartition("@")
+    if not name or not host or any(sign.isspace() for sign in text):
+        raise refuse(f"{text!r} is no mail address", "invalid-value", "write it like office@street.example")
+
+
 class OfficeContactSchema(Schema):
     """An office's address; one of the two at least."""
 
     phone = Text(load_default=None, allow_none=True)
-    mail = Text(load_default=None, allow_none=True)
+    mail = Text(load_default=None, allow_none=True, validate=_mail_address)
 
     @post_load
     def make(self, data: dict[str, Any], **_: object) -> OfficeContact:
         """Return the contact."""
         if data["phone"] is None and data["mail"] is None:
-            raise refuse("a contact without an address", "missing", "give phone or mail, or leave contact out")
+            raise refuse("a contact without an address", "missing-field", "give phone or mail, or leave contact out")
         return OfficeContact(**data)
 
 
