@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from shared.contracts.claims import CLAIM_KINDS, TAKERS
+from shared.contracts.claims import CLAIM_KINDS, REVIEWS, TAKERS
 from shared.contracts.shapes import choice, flag, ident, instant, many, text, whole
 from shared.contracts.values import Evidence
 from shared.runtime.definition import command
@@ -63,6 +63,15 @@ class FulfilClaim:
     claim: str = ident()
     outcome: str = text(maximum=4_000)
     evidence: tuple[Evidence, ...] = many(Evidence, maximum=_EVIDENCE_LIMIT)
+
+
+@command("dispatch.review-claim", needs="post-claim")
+class ReviewClaim:
+    """Look at what was done 认领评价: approved; sent-back to who did it, or reopened for others, with the reason."""
+
+    claim: str = ident()
+    decision: str = choice(*REVIEWS)
+    reason: str | None = text(default=None, maximum=1_000, about="What is missing; needed unless it is approved")
 
 
 @command("dispatch.appoint-lead", needs="post-claim")

@@ -73,18 +73,28 @@ def _fulfilled(envelope: Envelope, _lost: Lost, ids: list[str], pack: Jurisdicti
     return _done(handlers.fulfil_claim, command, ids, _desk(event.fulfilled_by, pack))
 
 
+def _reviewed(envelope: Envelope, _lost: Lost, ids: list[str], pack: Jurisdiction) -> Retold:
+    event: claims.ClaimReviewed = envelope.payload()
+    command = commands.ReviewClaim(claim=event.claim_id, decision=event.decision, reason=event.reason)
+    return _done(handlers.review_claim, command, ids, _desk(event.reviewed_by, pack))
+
+
 def _withdrawn(envelope: Envelope, _lost: Lost, ids: list[str], pack: Jurisdiction) -> Retold:
     event: claims.ClaimWithdrawn = envelope.payload()
     command = commands.WithdrawClaim(claim=event.claim_id, reason=event.reason)
     return _done(handlers.withdraw_claim, command, ids, _desk(event.withdrawn_by, pack))
 
 
-def _expired(_envelope: Envelope, lost: Lost, ids: list[str], pack: Jurisdiction) -> Retold:
+def _scanned(_envelope: Envelope, _lost: Lost, ids: list[str], _pack: Jurisdiction) -> Retold:
+    return Retold(ids=ids, run=lambda work: handlers.run_claims(work, _SCAN))
+
+
+def _expired(envelope: Envelope, lost: Lost, ids: list[str], pack: Jurisdiction) -> Retold:
     """A scan did it; or somebody took it before the scan came by."""
     taken = lost.of("dispatch.claim-taken")
     if taken:
         return _taken(taken[0], lost, ids, pack)
-    return Retold(ids=ids, run=lambda work: handlers.run_claims(work, _SCAN))
+    return _scanned(envelope, lost, ids, pack)
 
 
 def _matched(envelope: Envelope, _lost: Lost, ids: list[str], pack: Jurisdiction) -> Retold:
@@ -131,6 +141,8 @@ TELLINGS: dict[str, Callable[[Envelope, Lost, list[str], Jurisdiction], Retold]]
     "dispatch.claim-taken": _taken,
     "dispatch.claim-released": _released,
     "dispatch.claim-fulfilled": _fulfilled,
+    "dispatch.claim-reviewed": _reviewed,
+    "dispatch.claim-warned": _scanned,
     "dispatch.claim-withdrawn": _withdrawn,
     "dispatch.claim-expired": _expired,
     "dispatch.resource-matched": _matched,
@@ -139,6 +151,7 @@ TELLINGS: dict[str, Callable[[Envelope, Lost, list[str], Jurisdiction], Retold]]
     "dispatch.rectification-reworked": _reworked,
     "dispatch.rectification-closed": _closed,
     "dispatch.rectification-overdue": _overdue,
+    "dispatch.rectification-warned": _overdue,
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from services.dispatch.claim_tables import claim_scopes, claim_steps, claims
-from services.dispatch.domain.claims import LIVE, Claim, ClaimState
+from services.dispatch.domain.claims import UNDONE, Claim, ClaimState
 from shared.kernel.errors import Stale
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(Claim))
@@ -69,11 +69,11 @@ def steps_of(db: Connection, claim_id: str) -> Sequence[Row[Any]]:
     ).all()
 
 
-def of_matter(db: Connection, matter_id: str, *, live: bool = False, lock: bool = False) -> list[Claim]:
-    """A matter's claims in the order of posting; `live`: those that somebody may still do something about."""
+def of_matter(db: Connection, matter_id: str, *, undone: bool = False, lock: bool = False) -> list[Claim]:
+    """A matter's claims in the order of posting; `undone`: those that nobody has fulfilled yet."""
     query = select(claims).where(claims.c.matter_id == matter_id).order_by(claims.c.id)
-    if live:
-        query = query.where(claims.c.state.in_([state.value for state in LIVE]))
+    if undone:
+        query = query.where(claims.c.state.in_([state.value for state in UNDONE]))
     return [claim_of(row) for row in db.execute(query.with_for_update() if lock else query)]
 
 

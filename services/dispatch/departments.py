@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from services.dispatch import commands, repository, whistle_repository
-from services.dispatch.handlers import answer_whistle
+from services.dispatch.handlers import take_answer
 from shared.contracts import dispatch, shapes, whistles
 from shared.contracts.whistles import Answering
 from shared.jurisdiction import DEPARTMENT
 from shared.kernel.actor import Actor
 from shared.kernel.errors import Invalid, Refusal
 from shared.kernel.hashing import sha256_hex
+from shared.ledger import inbox
 from shared.ledger.letters import Correspondence, Letter
 from shared.ledger.unit_of_work import Surroundings, UnitOfWork
 
@@ -145,13 +146,26 @@ def read(raw: bytes) -> tuple[str, Answering]:
 
 
 def handle(answering: Answering, work: UnitOfWork) -> None:
-    """Have the answer counted, and say so. Raises what `answer_whistle` raises."""
-    answer_whistle(_command(answering), work)
+    """Have the answer counted, and say so. Raises what `take_answer` raises."""
+    _take(_command(answering), answering.id, work)
+
+
+def take_again(command: commands.AnswerWhistle, answer_id: str, work: UnitOfWork) -> None:
+    """At a recovery: count an answer that had been counted, and say so again; the receipt has the id it had.
+
+    The department may send the answer once more, not having the receipt: it is known by its id as before.
+    """
+    inbox.record(work.db, work.actor.id, answer_id, work.now)
+    _take(command, answer_id, work)
+
+
+def _take(command: commands.AnswerWhistle, answer_id: str, work: UnitOfWork) -> None:
+    take_answer(command, work, answer_id)
     given = next((event for event in reversed(work.events) if isinstance(event, dispatch.WhistleAnswered)), None)
     work.tell_department(
         whistles.AnswerTaken(
-            whistle=answering.content.whistle, department=work.actor.unit or "", answer_id=answering.id,
-            answer=answering.answer, late=given is not None and given.late, taken_at=work.now,
+            whistle=command.whistle, department=work.actor.unit or "", answer_id=answer_id, answer=command.answer,
+            late=given is not None and given.late, taken_at=work.now,
         )
     )  # fmt: skip
 

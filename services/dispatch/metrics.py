@@ -9,7 +9,7 @@ from typing import Any
 from services.dispatch import calendars, climb_repository, connecting, lists
 from services.dispatch.domain import ladder
 from services.dispatch.domain.clocks import Band
-from shared.contracts import dispatch, timing
+from shared.contracts import claims, dispatch, timing
 from shared.ledger.unit_of_work import UnitOfWork
 from shared.runtime.metrics import BUDGET_SHARES, ServiceMetrics
 
@@ -141,12 +141,39 @@ def _contested(event: dispatch.WhistleContested, metrics: ServiceMetrics) -> Non
     contests.labels(metrics.service, event.department, event.to_level).inc()
 
 
+def _contest_decided(event: dispatch.WhistleContestDecided, metrics: ServiceMetrics) -> None:
+    decided = metrics.counter("whistle_contests_decided_total", "Disputes decided", ("department", "decision"))
+    decided.labels(metrics.service, event.department, event.decision).inc()
+
+
 def _scored(event: dispatch.WhistleScored, metrics: ServiceMetrics) -> None:
     scores = metrics.histogram(
         "whistle_score", "Scores from 1 to 5 that whistlers gave", ("department", "aspect"), (1, 2, 3, 4, 5)
     )
     for aspect in ("arrival", "quality", "result"):
         scores.labels(metrics.service, event.department, aspect).observe(getattr(event, aspect))
+
+
+def _claim_reviewed(event: claims.ClaimReviewed, metrics: ServiceMetrics) -> None:
+    reviewed = metrics.counter("claims_reviewed_total", "Fulfilled claims looked at, by decision", ("decision",))
+    reviewed.labels(metrics.service, event.decision).inc()
+
+
+def _claim_expired(event: claims.ClaimExpired, metrics: ServiceMetrics) -> None:
+    expired = metrics.counter("claims_expired_total", "Claims not done, or not taken, in time", ("taken",))
+    expired.labels(metrics.service, str(event.taker is not None).lower()).inc()
+
+
+def _order_overdue(event: claims.RectificationOverdue, metrics: ServiceMetrics) -> None:
+    overdue = metrics.counter(
+        "rectifications_overdue_total", "Orders overdue, by the level they rose to", ("to_level",)
+    )
+    overdue.labels(metrics.service, event.to_level).inc()
+
+
+def _order_closed(event: claims.RectificationClosed, metrics: ServiceMetrics) -> None:
+    closed = metrics.counter("rectifications_closed_total", "Orders closed", ("inside", "on_time"))
+    closed.labels(metrics.service, str(event.inside).lower(), str(event.on_time).lower()).inc()
 
 
 def _extension_decided(event: timing.ExtensionDecided, metrics: ServiceMetrics) -> None:
@@ -183,7 +210,12 @@ _OBSERVERS: dict[type[Any], Callable[[Any, ServiceMetrics], None]] = {
     dispatch.WhistleAnswered: _answered,
     dispatch.WhistleOverdue: _overdue,
     dispatch.WhistleContested: _contested,
+    dispatch.WhistleContestDecided: _contest_decided,
     dispatch.WhistleScored: _scored,
+    claims.ClaimReviewed: _claim_reviewed,
+    claims.ClaimExpired: _claim_expired,
+    claims.RectificationOverdue: _order_overdue,
+    claims.RectificationClosed: _order_closed,
     timing.ExtensionDecided: _extension_decided,
     timing.SuspensionDecided: _suspension_decided,
     timing.ClockRecounted: _recounted,

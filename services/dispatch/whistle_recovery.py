@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from services.dispatch import commands, handlers
+from services.dispatch import commands, departments, handlers
 from shared.contracts import dispatch
 from shared.contracts.envelope import Envelope
 from shared.jurisdiction import Jurisdiction
@@ -47,6 +47,9 @@ def _answered(envelope: Envelope, _lost: Lost, ids: list[str], _pack: Jurisdicti
         whistle=event.whistle_id, answer=event.answer, note=event.note, ground=event.ground, until=event.until
     )
     actor = Actor(id=event.answered_by, roles=frozenset(), unit=event.department)
+    answer_id = event.answer_id
+    if answer_id is not None:  # by the bus: the receipt is told again too
+        return Retold(ids=ids, actor=actor, run=lambda work: departments.take_again(command, answer_id, work))
     return _done(handlers.answer_whistle, command, ids, actor)
 
 

@@ -1,19 +1,23 @@
-"""Notify's handlers: they turn events into news, and news into one message per asker; they send nothing."""
+"""Notify's handlers: they turn events into news, and news into one message per asker, or a notice for people at work.
+
+They send nothing.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from services.notify import commands, domain, repository
+from services.notify import commands, domain, notice_repository, noticing, repository
 from services.notify.domain import State
 from services.notify.telling import Telling, telling
 from shared.contracts import dispatch, intake, oversight, registry
+from shared.kernel.errors import NotFound
 from shared.ledger.unit_of_work import UnitOfWork
 from shared.runtime.definition import Reply
 
 #: Audience of a template that is for those who asked.
-_ASKER = "asker"
+ASKER = "asker"
 #: The clock whose end askers are told.
 _RESOLVE = "resolve"
 
@@ -79,6 +83,11 @@ def on_evaluation_requested(event: oversight.EvaluationRequested, work: UnitOfWo
     _spread(event, work, demand_id=event.demand_id, evaluation_id=event.evaluation_id)
 
 
+def on_work_news(event: Any, work: UnitOfWork) -> None:
+    """News about a claim or an order: for the people at work whom it concerns (services.notify.recipients)."""
+    noticing.note(event, work)
+
+
 def _reason(event: Any) -> str | None:
     """The code of an escalation's reason; of a breach or rule only that it was one. Free text stays where it is."""
     if not isinstance(event, dispatch.MatterEscalated):
@@ -101,7 +110,7 @@ def _spread(
 ) -> None:
     """Keep a piece of news for each of the pack's templates for it, and tell those askers whom it concerns."""
     name = registry.by_shape(type(event)).name
-    templates = [one.id for one in work.jurisdiction.templates if one.event == name and one.audience == _ASKER]
+    templates = [one.id for one in work.jurisdiction.templates if one.event == name and one.audience == ASKER]
     if not templates:
         return
     values = {
@@ -124,3 +133,29 @@ def retry_message(command: commands.RetryMessage, work: UnitOfWork) -> Reply:
     domain.check_retry(State(message.state))
     repository.retry(work.db, message.id, message.version, work.now)
     return Reply(body={"message_id": message.id, "state": State.PENDING}, version=message.version + 1)
+
+
+def reads(work: UnitOfWork, row: Any) -> bool:
+    """Whether a notice is the actor's own, or its desk's: desks are those who see their unit's matters."""
+    return row.person == work.actor.id or row.unit in desks(work)
+
+
+def desks(work: UnitOfWork) -> tuple[str, ...]:
+    """The unit whose notices an actor reads: members and volunteers of a territory read none of its desk's."""
+    at_desk = work.actor.may("read-matters") or work.actor.may("answer-whistle")
+    return (work.actor.unit,) if at_desk and work.actor.unit is not None else ()
+
+
+def mark_notice_read(command: commands.MarkNoticeRead, work: UnitOfWork) -> Reply:
+    """Somebody has read it; who read it first stays on record. Raises NotFound, Stale."""
+    row = notice_repository.notice(work.db, command.notice)
+    if row is None or not reads(work, row):
+        raise NotFound(
+            f"There is no notice {command.notice!r} for you.", code="unknown-notice", where="notice",
+            remedy="Check the id.",
+        )  # fmt: skip
+    work.check_version(row.version)
+    if row.read_at is not None:
+        return Reply(body={"notice_id": row.id, "read_by": row.read_by}, version=row.version)
+    notice_repository.mark_read(work.db, row.id, row.version, by=work.actor.id, at=work.now)
+    return Reply(body={"notice_id": row.id, "read_by": work.actor.id}, version=row.version + 1)

@@ -1,13 +1,14 @@
 """notify's read model: whom to tell, what messages say about a matter, and the news.
 
-Messages, attempts and the log of opened contact data are acts and no view: they are never made again, so that no letter
-goes twice. What is found of whether an address can be used (`addressees.reachable`) is theirs too.
+Messages, notices, attempts and the log of opened contact data are acts and no view: they are never made again, so that
+no letter goes twice. What is found of whether an address can be used (`addressees.reachable`) is theirs too.
 """
 
 from __future__ import annotations
 
 from sqlalchemy import exists
 
+from services.notify import handlers
 from services.notify.subscriptions import SUBSCRIPTIONS
 from services.notify.tables import addressees, matters, messages, news
 from shared.ledger.read_model import ReadModel, ReadTable
@@ -27,5 +28,5 @@ READ_MODEL = ReadModel(
         ),
     ),
     # The messages that these write into the tables in memory are thrown away with them.
-    projections=SUBSCRIPTIONS,
+    projections={name: handler for name, handler in SUBSCRIPTIONS.items() if handler is not handlers.on_work_news},
 )  # fmt: skip

@@ -7,7 +7,7 @@ tells, is sent again: as after a kill (services.notify.sending).
 
 from __future__ import annotations
 
-from services.notify import post
+from services.notify import notice_repository, post
 from services.notify.domain import Result, State, Verdict
 from services.notify.sending import PURPOSE
 from shared.contracts import notify
@@ -15,6 +15,7 @@ from shared.ledger.recovery import Differs, Lost, Retold
 from shared.ledger.unit_of_work import Surroundings, UnitOfWork
 
 _DELIVERED, _FAILED = "notify.message-delivered", "notify.message-failed"
+_NOTICES = ("notify.notice-delivered", "notify.notice-failed")
 
 
 def retell(lost: Lost, at_hand: Surroundings) -> Retold:
@@ -26,6 +27,21 @@ def retell(lost: Lost, at_hand: Surroundings) -> Retold:
 def _settle_all(lost: Lost, work: UnitOfWork) -> None:
     for envelope in lost.of(_DELIVERED, _FAILED):
         _settle(envelope.payload(), work)
+    for envelope in lost.of(*_NOTICES):
+        _settle_notice(envelope.payload(), work)
+
+
+def _settle_notice(event: notify.NoticeDelivered | notify.NoticeFailed, work: UnitOfWork) -> None:
+    reason = event.reason if isinstance(event, notify.NoticeFailed) else None
+    taken = notice_repository.take_up(
+        work.db, event.event_id, event.template, id=event.notice_id, attempts=event.attempts, channel=event.channel,
+        state=State.DELIVERED if reason is None else State.FAILED, reason=reason, next_attempt_at=None,
+        finished_at=work.now,
+    )  # fmt: skip
+    if not taken:
+        message = f"No notice {event.template} of {event.event_id} waits."
+        raise Differs(message)
+    work.emit(event)
 
 
 def _settle(event: notify.MessageDelivered | notify.MessageFailed, work: UnitOfWork) -> None:

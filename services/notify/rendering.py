@@ -65,8 +65,16 @@ def evaluation_link(public_url: str, secret: str, evaluation_id: str) -> str:
 
 def render(template: Template, facts: Facts, pack: Jurisdiction) -> Words:
     """The words of one message. Raises CannotRender."""
-    zh, en = variables(facts, pack, ZH), variables(facts, pack, EN)
-    subject = template.subject if template.subject is not None else Label(facts.number, facts.number)
+    fallback = Label(facts.number, facts.number)
+    return write(template, variables(facts, pack, ZH), variables(facts, pack, EN), fallback)
+
+
+def write(template: Template, zh: Mapping[str, str], en: Mapping[str, str], fallback: Label) -> Words:
+    """A template filled with the variables of both languages; `fallback`: its subject, if it has none.
+
+    Raises CannotRender.
+    """
+    subject = template.subject if template.subject is not None else fallback
     return Words(
         subject=_fill(subject.zh, zh),
         zh=_fill(template.body.zh, zh),
@@ -102,7 +110,7 @@ def variables(facts: Facts, pack: Jurisdiction, locale: str) -> Mapping[str, str
         "due_at": _due(facts, pack.timezone, locale),
         "reason": reason_words(facts.reason, locale),
         "evaluation_link": facts.evaluation_link,
-        "suite_name": wording.say("notify.sender", locale, place=_in(locale, pack.title)),
+        "suite_name": suite_name(pack, locale),
     }
 
 
@@ -111,6 +119,11 @@ def _due(facts: Facts, timezone: str, locale: str) -> str:
         return ""
     words = due_words(facts.due_at, timezone, locale)
     return wording.say("notify.provisional", locale, due=words) if facts.due_provisional else words
+
+
+def suite_name(pack: Jurisdiction, locale: str) -> str:
+    """Who speaks."""
+    return wording.say("notify.sender", locale, place=_in(locale, pack.title))
 
 
 def due_words(instant: datetime, timezone: str, locale: str) -> str:

@@ -9,7 +9,7 @@ the double.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ from sqlalchemy import Row
 
 from services.notify import domain, post, rendering
 from services.notify.domain import Result, State
-from services.notify.rendering import CannotRender, Facts
+from services.notify.rendering import CannotRender, Facts, Words
 from shared.contracts import notify
 from shared.jurisdiction import Template
 from shared.kernel.hashing import sha256_hex
@@ -133,14 +133,18 @@ def carry_out(at_hand: Surroundings, letter: Letter) -> Sent:
     contact = Contact(name=opened.get("name"), phone=opened.get("phone"), mail=opened.get("mail"))
     if not (contact.phone or contact.mail):
         return Sent(result=Result.NO_ADDRESS, channel=wanted, detail="the asker left no address")
-    chosen = _choose(at_hand, template, contact)
+    chosen = choose(at_hand, template, contact)
     if isinstance(chosen, Sent):
         return chosen
     facts = replace(letter.facts, tracking_code=str(opened.get("tracking_code") or ""))
-    return _hand_over(at_hand, chosen, _Filled(letter.message_id, template, facts, contact.name))
+    filled = Filled(
+        message_id=letter.message_id, template=template, name=contact.name,
+        words=lambda: rendering.render(template, facts, at_hand.jurisdiction),
+    )  # fmt: skip
+    return hand_over(at_hand, chosen, filled)
 
 
-def _choose(at_hand: Surroundings, template: Template, contact: Contact) -> tuple[Plugin, str] | Sent:
+def choose(at_hand: Surroundings, template: Template, contact: Contact) -> tuple[Plugin, str] | Sent:
     """The first kind of channel the template names that is installed and has an address; or why there is none."""
     installed = at_hand.plugins.of(GROUP)
     found_kind = False
@@ -162,29 +166,31 @@ def _choose(at_hand: Surroundings, template: Template, contact: Contact) -> tupl
     return Sent(result=Result.PERMANENT, channel=template.channels[0], detail=detail)
 
 
-@dataclass(frozen=True)
-class _Filled:
-    """A template with the facts that go into it."""
+@dataclass(frozen=True, kw_only=True)
+class Filled:
+    """A template that only has to be written out."""
 
     message_id: str
     template: Template
-    facts: Facts
+    #: Whom it addresses.
     name: str | None
+    #: Writes it; raises CannotRender.
+    words: Callable[[], Words]
 
 
-def _hand_over(at_hand: Surroundings, chosen: tuple[Plugin, str], filled: _Filled) -> Sent:
+def hand_over(at_hand: Surroundings, chosen: tuple[Plugin, str], filled: Filled) -> Sent:
+    """Write a letter and hand it to the channel chosen. Raises nothing: a failure is a result."""
     plugin, address = chosen
-    pack = at_hand.jurisdiction
     about = {"channel": plugin.name, "address": domain.masked(address)}
     try:
-        words = rendering.render(filled.template, filled.facts, pack)
+        words = filled.words()
     except CannotRender as error:
         # Temporary: a mended pack makes the message good.
         return Sent(**about, result=Result.TEMPORARY, detail=f"the template cannot be rendered: {error}")
     message = Message(
         id=filled.message_id, address=address, name=filled.name, subject=words.subject, zh=words.zh, en=words.en,
         template=filled.template.id, at=at_hand.clock.now(),
-        sender=rendering.variables(filled.facts, pack, rendering.ZH)["suite_name"],
+        sender=rendering.suite_name(at_hand.jurisdiction, rendering.ZH),
     )  # fmt: skip
     about["digest"] = sha256_hex(f"{message.subject}\n\n{message.text}".encode())
     try:

@@ -44,7 +44,7 @@ class PublishReport:
 class OrderRectification:
     """Order a unit to put something right by a deadline 限期整改 (C3)."""
 
-    unit: str = ident(about="A grid, community or street")
+    unit: str = ident(about="A grid, community or street; a department is whistled (dispatch.blow-whistle) instead")
     request: str = text(maximum=4_000, about="What is to be put right; never who asked")
     deadline: datetime = instant()
     matter: str | None = ident(default=None, about="The matter it is about")

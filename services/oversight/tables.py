@@ -158,6 +158,45 @@ whistles = Table(
     Index("ix_whistles_matter", "matter_id"),
 )
 
+#: One row for each department that a call summons: when it came, and how the whistler found it (art. 33, 双考核).
+call_parts = Table(
+    "call_parts",
+    metadata,
+    Column("whistle_id", Id, primary_key=True),
+    Column("department", Id, primary_key=True),
+    Column("matter_id", Id, nullable=False),
+    #: It led the call when it was blown.
+    Column("led", Boolean),
+    Column("blown_at", Instant),
+    Column("report_in_by", Instant),
+    #: Its first answer, and whether that came after the deadline.
+    Column("reported_at", Instant),
+    Column("late", Boolean),
+    Column("scored_at", Instant),
+    Column("arrival", Integer),
+    Column("quality", Integer),
+    Column("result", Integer),
+    Index("ix_call_parts_matter", "matter_id"),
+    Index("ix_call_parts_blown_at", "blown_at"),
+)
+
+#: Disputes about a department's part, one row for each level that one was taken to (首接负责).
+disputes = Table(
+    "disputes",
+    metadata,
+    Column("whistle_id", Id, primary_key=True),
+    Column("department", Id, primary_key=True),
+    #: 1, 2, 3 …
+    Column("hop", Integer, primary_key=True, autoincrement=False),
+    Column("matter_id", Id, nullable=False),
+    Column("to_level", String(40)),
+    Column("contested_at", Instant),
+    Column("decided_at", Instant),
+    #: upheld | released; null: undecided, or gone on to the next level
+    Column("decision", String(20)),
+    Index("ix_disputes_matter", "matter_id"),
+)
+
 resolutions = Table(
     "resolutions",
     metadata,
@@ -253,5 +292,6 @@ reports = Table(
 
 #: What `rebuild` empties and fills again, parents in no order: nothing refers to anything by foreign key.
 PROJECTED = (
-    matters, attempts, milestones, demands, clocks, whistles, resolutions, evaluations, inspections, orders,
+    matters, attempts, milestones, demands, clocks, whistles, call_parts, disputes, resolutions, evaluations,
+    inspections, orders,
 )  # fmt: skip

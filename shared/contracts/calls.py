@@ -47,6 +47,7 @@ class WhistleAnswered:
     )
     ground: str | None = text(default=None, maximum=1_000, about="With declined: the ground")
     until: datetime | None = instant(default=None, about="With extension-requested: until when")
+    answer_id: str | None = ident(default=None, about="Id of the department's message; null: by HTTP or in the desk")
 
 
 @event("dispatch.whistle-overdue", stream="whistle", key="whistle_id")

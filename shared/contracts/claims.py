@@ -16,6 +16,8 @@ from shared.contracts.values import Evidence
 CLAIM_KINDS = ("task", "micro-wish", "project")
 #: Who may take it: member unit 共建单位, party member 党员, volunteer 志愿者, staff of grids, desks and departments.
 TAKERS = ("member-unit", "party-member", "volunteer", "staff")
+#: How the desk finds what was done.
+REVIEWS = ("approved", "sent-back", "reopened")
 
 
 @event("dispatch.claim-posted", stream="claim", key="claim_id", since="0.2.0")
@@ -48,6 +50,9 @@ class ClaimTaken:
     taken_by: str = ident(about="The person who took it")
     appointed_by: str | None = ident(default=None, about="Who appointed the taker; null: took it themselves")
     reason: str | None = text(default=None, maximum=1_000)
+    unit: str | None = ident(default=None, about="Whose list it is on")
+    title: str | None = text(default=None, maximum=200)
+    posted_by: str | None = ident(default=None)
 
 
 @event("dispatch.claim-released", stream="claim", key="claim_id", since="0.2.0")
@@ -59,6 +64,10 @@ class ClaimReleased:
     taker: str = ident()
     reason: str = text(maximum=1_000)
     released_by: str = ident()
+    taker_unit: str | None = ident(default=None)
+    unit: str | None = ident(default=None, about="Whose list it is on")
+    title: str | None = text(default=None, maximum=200)
+    posted_by: str | None = ident(default=None)
 
 
 @event("dispatch.claim-fulfilled", stream="claim", key="claim_id", since="0.2.0")
@@ -72,6 +81,9 @@ class ClaimFulfilled:
     outcome: str = text(maximum=4_000)
     evidence: tuple[Evidence, ...] = many(Evidence)
     fulfilled_by: str = ident()
+    unit: str | None = ident(default=None, about="Whose list it is on")
+    title: str | None = text(default=None, maximum=200)
+    posted_by: str | None = ident(default=None)
 
 
 @event("dispatch.claim-expired", stream="claim", key="claim_id", since="0.2.0")
@@ -83,6 +95,41 @@ class ClaimExpired:
     taker: str | None = ident(default=None, about="Who had taken it; null: nobody")
     due_at: datetime = instant(about="The instant that passed")
     open_again: bool = flag(about="Others may take it now")
+    taker_unit: str | None = ident(default=None)
+    unit: str | None = ident(default=None, about="Whose list it is on")
+    title: str | None = text(default=None, maximum=200)
+    posted_by: str | None = ident(default=None)
+
+
+@event("dispatch.claim-warned", stream="claim", key="claim_id", since="0.2.0")
+class ClaimWarned:
+    """The taker's time is nearly over 认领即将到期."""
+
+    claim_id: str = ident()
+    matter_id: str | None = ident(default=None)
+    taker: str = ident()
+    taker_unit: str | None = ident(default=None)
+    expires_at: datetime = instant()
+    unit: str = ident(about="Whose list it is on")
+    title: str = text(maximum=200)
+    posted_by: str = ident()
+
+
+@event("dispatch.claim-reviewed", stream="claim", key="claim_id", since="0.2.0")
+class ClaimReviewed:
+    """The desk looked at what was done 认领评价: accepted, back to who did it, or open for others again."""
+
+    claim_id: str = ident()
+    matter_id: str | None = ident(default=None)
+    taker: str = ident(about="Who did it")
+    taker_unit: str | None = ident(default=None)
+    decision: str = choice(*REVIEWS)
+    reason: str | None = text(default=None, maximum=1_000, about="Always, unless it is approved")
+    expires_at: datetime | None = instant(default=None, about="Sent back: the new end of the taker's time")
+    unit: str = ident(about="Whose list it is on")
+    title: str = text(maximum=200)
+    posted_by: str = ident()
+    reviewed_by: str = ident()
 
 
 @event("dispatch.claim-withdrawn", stream="claim", key="claim_id", since="0.2.0")
@@ -93,6 +140,11 @@ class ClaimWithdrawn:
     matter_id: str | None = ident(default=None)
     reason: str = text(maximum=1_000)
     withdrawn_by: str = ident()
+    taker: str | None = ident(default=None, about="Who had taken it; null: nobody")
+    taker_unit: str | None = ident(default=None)
+    unit: str | None = ident(default=None, about="Whose list it is on")
+    title: str | None = text(default=None, maximum=200)
+    posted_by: str | None = ident(default=None)
 
 
 @event("dispatch.resource-matched", stream="match", key="match_id", since="0.2.0")
@@ -132,6 +184,19 @@ class RectificationAssigned:
     level: str = ident()
     deadline: datetime = instant()
     skipped: tuple[str, ...] = many(ident(), about="Units skipped for want of anyone responsible")
+    ordered_by: str | None = ident(default=None, about="Who gave the order")
+
+
+@event("dispatch.rectification-warned", stream="rectification", key="order_id", since="0.2.0")
+class RectificationWarned:
+    """The unit's time to put it right is nearly over 整改即将到期."""
+
+    order_id: str = ident()
+    matter_id: str | None = ident(default=None)
+    unit: str = ident()
+    level: str = ident()
+    due_at: datetime = instant()
+    ordered_by: str = ident()
 
 
 @event("dispatch.rectification-overdue", stream="rectification", key="order_id", since="0.2.0")
@@ -146,6 +211,8 @@ class RectificationOverdue:
     due_at: datetime = instant(about="The instant that passed: the deadline, or that of the last rise")
     times: int = whole(minimum=1, about="How often it was overdue so far")
     skipped: tuple[str, ...] = many(ident(), about="Units skipped for want of anyone responsible")
+    ordered_by: str | None = ident(default=None, about="Who gave the order")
+    next_due_at: datetime | None = instant(default=None, about="Until when the unit that has it now has time")
 
 
 @event("dispatch.rectification-reported", stream="rectification", key="order_id", since="0.2.0")
@@ -159,6 +226,7 @@ class RectificationReported:
     evidence: tuple[Evidence, ...] = many(Evidence)
     on_time: bool = flag(about="Reported by the order's deadline")
     reported_by: str = ident()
+    ordered_by: str | None = ident(default=None, about="Who gave the order")
 
 
 @event("dispatch.rectification-reworked", stream="rectification", key="order_id", since="0.2.0")
@@ -170,6 +238,8 @@ class RectificationReworked:
     unit: str = ident()
     reason: str = text(maximum=4_000)
     sent_back_by: str = ident()
+    ordered_by: str | None = ident(default=None, about="Who gave the order")
+    due_at: datetime | None = instant(default=None, about="Until when the unit has time")
 
 
 @event("dispatch.rectification-closed", stream="rectification", key="order_id", since="0.2.0")
@@ -183,6 +253,7 @@ class RectificationClosed:
     inside: bool = flag(about="It never rose: closed by the unit that was ordered")
     on_time: bool = flag()
     closed_by: str = ident()
+    ordered_by: str | None = ident(default=None, about="Who gave the order")
 
 
 @event("dispatch.parts-completed", stream="matter", key="matter_id", since="0.2.0")

@@ -78,3 +78,4 @@ class RectificationWithdrawn:
     matter_id: str | None = ident(default=None)
     reason: str = text(maximum=1_000)
     withdrawn_by: str = ident()
+    unit: str | None = ident(default=None, about="The unit that had it in hand")

@@ -30,7 +30,11 @@ LISTENS: dict[str, dict[str, tuple[str, ...]]] = {
         "oversight": ("evaluation", "order"),
     },
     "oversight": dict.fromkeys(SERVICES, ("*",)),
-    "notify": {"intake": ("demand", "matter"), "dispatch": ("matter", "clock"), "oversight": ("evaluation",)},
+    "notify": {
+        "intake": ("demand", "matter"),
+        "dispatch": ("matter", "clock", "claim", "rectification"),
+        "oversight": ("evaluation", "order"),
+    },
 }
 
 

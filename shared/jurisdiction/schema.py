@@ -44,7 +44,7 @@ from shared.jurisdiction.policy import (
     When,
     Whistle,
 )
-from shared.jurisdiction.territory import Category, Person, Template, Unit
+from shared.jurisdiction.territory import Category, OfficeContact, Person, Template, Unit
 from shared.kernel.worktime import national_names
 
 
@@ -58,6 +58,27 @@ class JurisdictionSchema(Schema):
     version = Text(required=True)
 
 
+def _mail_address(text: str) -> None:
+    """Whether mail could be sent there at all; whether it arrives, only the mail server knows."""
+    name, _, host = text.rpartition("@")
+    if not name or not host or any(sign.isspace() for sign in text):
+        raise refuse(f"{text!r} is no mail address", "invalid-value", "write it like office@street.example")
+
+
+class OfficeContactSchema(Schema):
+    """An office's address; one of the two at least."""
+
+    phone = Text(load_default=None, allow_none=True)
+    mail = Text(load_default=None, allow_none=True, validate=_mail_address)
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: object) -> OfficeContact:
+        """Return the contact."""
+        if data["phone"] is None and data["mail"] is None:
+            raise refuse("a contact without an address", "missing-field", "give phone or mail, or leave contact out")
+        return OfficeContact(**data)
+
+
 class UnitSchema(Schema):
     """One unit of units.yaml."""
 
@@ -68,6 +89,7 @@ class UnitSchema(Schema):
     parent = Ident(load_default=None, allow_none=True)
     places = Several(load_default=())
     synthetic = Flag(load_default=False)
+    contact = fields.Nested(OfficeContactSchema, load_default=None, allow_none=True)
 
     @post_load
     def make(self, data: dict[str, Any], **_: object) -> Unit:
@@ -83,6 +105,7 @@ class PersonSchema(Schema):
     unit = Ident(required=True)
     roles = Several(Ident(), required=True)
     title = Names(load_default=None, allow_none=True)
+    contact = fields.Nested(OfficeContactSchema, load_default=None, allow_none=True)
 
     @post_load
     def make(self, data: dict[str, Any], **_: object) -> Person:

@@ -77,6 +77,14 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
+class OfficeContact:
+    """How a desk, or somebody at work, is reached: an office's address, never a resident's."""
+
+    phone: str | None
+    mail: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Unit:
     """A piece of territory, a department or a group."""
 
@@ -91,6 +99,8 @@ class Unit:
     places: tuple[str, ...]
     #: Invented for the pack; no such unit exists outside.
     synthetic: bool
+    #: Where its desk gets letters about claims and orders; None: it reads them on its list.
+    contact: OfficeContact | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +112,8 @@ class Person:
     unit: str
     roles: tuple[str, ...]
     title: Label | None
+    #: At work; None: as their unit.
+    contact: OfficeContact | None = None
 
     def handling_rank(self) -> int | None:
         """Return the place in the order of who is asked first; None for those who do not handle matters."""

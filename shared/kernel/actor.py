@@ -13,10 +13,20 @@ ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
     "citizen": frozenset({"register-demand", "give-opinion", "cast-vote"}),
     "resident-representative": frozenset({"register-demand", "give-opinion", "cast-vote"}),
     "grid-worker": frozenset(
-        {"register-demand", "read-matters", "handle-matter", "take-claim", "open-topic", "give-opinion", "cast-vote"}
+        {
+            "register-demand",
+            "read-matters",
+            "handle-matter",
+            "take-claim",
+            "open-topic",
+            "give-opinion",
+            "cast-vote",
+            "read-notices",
+        }
     ),
     "grid-head": frozenset(
         {
+            "read-notices",
             "register-demand",
             "read-matters",
             "handle-matter",
@@ -29,10 +39,20 @@ ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
         }
     ),
     "branch-secretary": frozenset(
-        {"read-matters", "take-claim", "open-topic", "host-topic", "give-opinion", "cast-vote", "verify-matter"}
+        {
+            "read-matters",
+            "take-claim",
+            "open-topic",
+            "host-topic",
+            "give-opinion",
+            "cast-vote",
+            "verify-matter",
+            "read-notices",
+        }
     ),
     "community-clerk": frozenset(
         {
+            "read-notices",
             "register-demand",
             "import-demands",
             "read-matters",
@@ -52,6 +72,7 @@ ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
     ),
     "street-clerk": frozenset(
         {
+            "read-notices",
             "register-demand",
             "import-demands",
             "read-matters",
@@ -74,6 +95,7 @@ ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
     ),
     "district-clerk": frozenset(
         {
+            "read-notices",
             "register-demand",
             "import-demands",
             "read-matters",
@@ -93,12 +115,20 @@ ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
             "locate-demand",
         }
     ),
-    "department-officer": frozenset({"answer-whistle", "take-claim", "give-opinion"}),
-    "party-member": frozenset({"take-claim"}),
-    "volunteer": frozenset({"take-claim"}),
-    "member-unit": frozenset({"take-claim", "list-resource"}),
+    "department-officer": frozenset({"answer-whistle", "take-claim", "give-opinion", "read-notices"}),
+    "party-member": frozenset({"take-claim", "read-notices"}),
+    "volunteer": frozenset({"take-claim", "read-notices"}),
+    "member-unit": frozenset({"take-claim", "list-resource", "read-notices"}),
     "supervisor": frozenset(
-        {"read-matters", "verify-matter", "read-trace", "read-reports", "inspect", "order-rectification"}
+        {
+            "read-matters",
+            "verify-matter",
+            "read-trace",
+            "read-reports",
+            "inspect",
+            "order-rectification",
+            "read-notices",
+        }
     ),
     "deliberation-host": frozenset({"open-topic", "host-topic", "give-opinion", "read-matters"}),
     "expert": frozenset({"give-opinion"}),

@@ -16,6 +16,7 @@ from services.deliberation import tables as deliberation
 from services.intake import tables as intake
 from services.intake.domain import Standing
 from services.notify import tables as notify
+from services.notify.notice_tables import notices
 from services.oversight import tables as oversight
 from services.oversight.repository import rebuild
 from shared import jurisdiction as packs
@@ -113,6 +114,10 @@ def _notify(world, application):
     yield from _compared(world, application, notify.addressees, leave_out=("reachable", "withdrawn_at"))
     yield from _compared(world, application, notify.matters)
     yield from _compared(world, application, notify.news)
+    # Whom a notice is for, and about what; what became of it is the sender's.
+    sent = {"id", "at", "state", "attempts", "created_at", "next_attempt_at", "finished_at", "channel", "provider_ref"}
+    left = sent | {"facts", "reason", "read_at", "read_by", "version"}
+    yield from _compared(world, application, notices, leave_out=left)
     # Who withdrew is told nothing more from the moment notify heard of it: how much that was depends on when.
     with reading(engine) as db:
         gone = set(

@@ -75,6 +75,7 @@ def test_supervision_inspects_follows_and_joins_acceptance_but_handles_and_publi
     assert changes("supervisor") == {
         "oversight.record-inspection", "oversight.order-rectification", "oversight.withdraw-rectification",
         "dispatch.verify", "dispatch.close", "dispatch.reopen", "dispatch.verify-rectification",
+        "notify.mark-notice-read",
     }  # fmt: skip
 
 

@@ -32,6 +32,8 @@ def test_there_are_those_that_the_suite_promises():
         "five-ramps",
         "school-places",
         "parts-on-order",
+        "micro-wish-claimed",
+        "rectification-orders",
     }
 
 

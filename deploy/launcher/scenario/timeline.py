@@ -27,12 +27,17 @@ _FIRST_CHINESE = "\u4e00"
 #: Fields that name units.
 _UNITS = frozenset({"unit", "from_unit", "to_unit", "whistler", "department", "lead", "host_unit"})
 _UNIT_LISTS = frozenset({"departments", "filed_with", "parties", "skipped"})
-_INSTANTS = frozenset({"due_at", "from_due_at", "original_due_at", "report_in_by", "expires_at", "until", "closes_at"})
+_INSTANTS = frozenset(
+    {
+        "due_at", "from_due_at", "original_due_at", "report_in_by", "expires_at", "until", "closes_at", "next_due_at",
+        "deadline",
+    }
+)  # fmt: skip
 #: Events that repeat what another one says; left out unless everything is asked for.
 BACKGROUND = frozenset(
     {
         "intake.demand-registered", "dispatch.clock-started", "dispatch.clock-stopped", "notify.message-delivered",
-        "deliberation.measure-completed", "dispatch.clock-paused",
+        "deliberation.measure-completed", "dispatch.clock-paused", "notify.notice-delivered",
     }
 )  # fmt: skip
 #: How much an event matters to somebody who reads quickly: its style.
@@ -129,7 +134,9 @@ def _value(name: str, value: Any, jurisdiction: Jurisdiction, locale: str) -> st
         said = class_name(str(value), jurisdiction, locale)
     elif name == "level" or name.endswith("_level"):
         said = _worded(f"level.{value}", str(value), locale)
-    elif name.endswith("_by"):
+    elif name == "taker" and value in jurisdiction.units:  # a unit leads an emergency
+        said = unit_name(str(value), jurisdiction, locale)
+    elif name == "taker" or name.endswith("_by"):
         said = person_name(str(value), jurisdiction, locale)
     else:
         coded = str(value).lower() if isinstance(value, bool) else str(value)

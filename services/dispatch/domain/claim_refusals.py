@@ -35,6 +35,12 @@ class NotYourClaim(Forbidden):
     code = "not-your-claim"
 
 
+class ReasonMissing(Refusal):
+    """What was done is not accepted, and nobody says why. Say what is missing."""
+
+    code = "reason-missing"
+
+
 class Unreachable(Refusal):
     """The unit or person named does not belong there. Name one of the claim's territory."""
 

@@ -1,7 +1,9 @@
 """Claims 认领: a desk posts something, one takes it at a time, fulfils it with evidence, or loses it (D6, D12, N2).
 
+What was fulfilled waits until the desk has looked at it: accepted, sent back to who did it, or open for others again.
+
 Pure rules. What a deadline means never depends on when a scan ran: whoever acts after it finds the claim expired. It
-must never let two hold one claim.
+must never let two hold one claim, and never let those who did the work say that it is well done.
 """
 
 from __future__ import annotations
@@ -12,8 +14,16 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from services.dispatch.domain.claim_refusals import ClaimExpired, ClaimOver, NotForYou, NotYourClaim, Unreachable
+from services.dispatch.domain.claim_refusals import (
+    ClaimExpired,
+    ClaimOver,
+    NotForYou,
+    NotYourClaim,
+    ReasonMissing,
+    Unreachable,
+)
 from services.dispatch.domain.clocks import BREACH_AFTER
+from services.dispatch.domain.refusals import VerifierIsHandler
 from shared.jurisdiction import DEPARTMENT, Jurisdiction
 from shared.kernel.errors import IllegalTransition
 
@@ -32,8 +42,10 @@ class ClaimState(StrEnum):
     OPEN = "open"
     #: Somebody has it 已认领.
     TAKEN = "taken"
-    #: 已完成.
+    #: Said to be done, with evidence 已完成待评价.
     FULFILLED = "fulfilled"
+    #: The desk has looked and it is 评价通过.
+    APPROVED = "approved"
     #: Nobody took it in time 无人认领.
     LAPSED = "lapsed"
     #: Off the list 已撤单.
@@ -46,6 +58,9 @@ class ClaimAction(StrEnum):
     TAKE = "take"
     RELEASE = "release"
     FULFIL = "fulfil"
+    APPROVE = "approve"
+    SEND_BACK = "send-back"
+    REOPEN = "reopen"
     EXPIRE = "expire"
     LAPSE = "lapse"
     WITHDRAW = "withdraw"
@@ -62,9 +77,20 @@ TRANSITIONS: Final[dict[tuple[ClaimState, ClaimAction], ClaimState]] = {
     (_S.TAKEN, _A.EXPIRE): _S.OPEN,
     (_S.TAKEN, _A.LAPSE): _S.LAPSED,
     (_S.TAKEN, _A.WITHDRAW): _S.OFF_LIST,
+    (_S.FULFILLED, _A.APPROVE): _S.APPROVED,
+    (_S.FULFILLED, _A.SEND_BACK): _S.TAKEN,
+    (_S.FULFILLED, _A.REOPEN): _S.OPEN,
 }
+#: Still to be done by somebody.
+UNDONE: Final = frozenset({_S.OPEN, _S.TAKEN})
 #: Somebody may still do something about it.
-LIVE: Final = frozenset({_S.OPEN, _S.TAKEN})
+LIVE: Final = UNDONE | {_S.FULFILLED}
+#: How a review comes out: word -> step.
+DECISIONS: Final[Mapping[str, ClaimAction]] = {
+    "approved": _A.APPROVE, "sent-back": _A.SEND_BACK, "reopened": _A.REOPEN,
+}  # fmt: skip
+#: This part of the time to fulfil it is left when its holder and the desk are warned: 80 % has gone, as with clocks.
+_LEFT_AT_WARNING: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +125,12 @@ class Claim:
     takes: int
     ended_at: datetime | None
     outcome: str | None
-    #: When the scan looks at it; None: it is over, or open without an end.
+    #: Who said that it is done, and when; None: nobody, or it was sent back.
+    fulfilled_by: str | None
+    fulfilled_at: datetime | None
+    #: When its holder was warned of the end of the time it has; None: not yet.
+    warned_at: datetime | None
+    #: When the scan looks at it; None: it is over, waits for the desk, or is open without an end.
     next_step_at: datetime | None
     version: int
 
@@ -163,7 +194,7 @@ def taken(claim: Claim, now: datetime, *, taker: str, unit: str | None, kind: st
         raise ClaimExpired("It was open until before now.", where="claim", remedy="Ask the desk to post it again.")
     held = replace(
         claim, taker=taker, taker_unit=unit, taken_as=kind, taken_at=now, appointed_by=by, takes=claim.takes + 1,
-        expires_at=now + timedelta(hours=claim.hold_hours),
+        expires_at=now + timedelta(hours=claim.hold_hours), warned_at=None,
     )  # fmt: skip
     return _moved(held, state, now)
 
@@ -173,14 +204,54 @@ def released(claim: Claim, now: datetime) -> Claim:
     return _moved(_free(claim), step(claim, ClaimAction.RELEASE), now)
 
 
-def fulfilled(claim: Claim, now: datetime, outcome: str) -> Claim:
+def warn_at(claim: Claim) -> datetime | None:
+    """When its holder is warned of the end of the time to fulfil it; None: nobody has it, or it was done."""
+    if claim.state is not ClaimState.TAKEN or claim.warned_at is not None or claim.expires_at is None:
+        return None
+    return claim.expires_at - timedelta(hours=claim.hold_hours) / _LEFT_AT_WARNING
+
+
+def warned(claim: Claim, now: datetime) -> Claim:
+    """Its holder has been warned, once for this time."""
+    return with_next_step(replace(claim, warned_at=now, version=claim.version + 1))
+
+
+def fulfilled(claim: Claim, now: datetime, by: str, outcome: str) -> Claim:
     """Done. Raises ClaimExpired when the taker's time was over, IllegalTransition, ClaimOver."""
     state = step(claim, ClaimAction.FULFIL)
     if run_out(claim, now):
         raise ClaimExpired(
             "The time to fulfil it is over.", where="claim", remedy="Take it again, if nobody else has, and fulfil it."
         )
-    return replace(_moved(claim, state, now), outcome=outcome)
+    return _moved(replace(claim, outcome=outcome, fulfilled_by=by, fulfilled_at=now), state, now)
+
+
+def reviewed(claim: Claim, now: datetime, by: str, decision: str, reason: str | None) -> Claim:
+    """The desk has looked: accepted, back to who did it with as much time as at first, or open for others.
+
+    Raises ReasonMissing unless it is accepted, VerifierIsHandler (who did it does not judge it), ClaimExpired (nobody
+    could take it any more), IllegalTransition, ClaimOver.
+    """
+    action = DECISIONS[decision]
+    state = step(claim, action)
+    if by in (claim.fulfilled_by, claim.taker):
+        raise VerifierIsHandler(
+            f"{by} did it and cannot judge it.", where="actor", remedy="Ask a colleague or the desk above."
+        )
+    if action is ClaimAction.APPROVE:
+        return _moved(claim, state, now)
+    if not (reason or "").strip():
+        raise ReasonMissing(
+            f"It is {decision} without a reason.", where="reason", remedy="Say what is missing, so that it can be done."
+        )
+    if action is ClaimAction.REOPEN and claim.open_until is not None and now > claim.open_until:
+        raise ClaimExpired(
+            "It could be taken until before now.", where="decision", remedy="Send it back, or accept it and post anew."
+        )
+    undone = replace(claim, outcome=None, fulfilled_by=None, fulfilled_at=None, warned_at=None)
+    if action is ClaimAction.REOPEN:
+        return _moved(_free(undone), state, now)
+    return _moved(replace(undone, expires_at=now + timedelta(hours=claim.hold_hours)), state, now)
 
 
 def withdrawn(claim: Claim, now: datetime) -> Claim:
@@ -191,7 +262,7 @@ def withdrawn(claim: Claim, now: datetime) -> Claim:
 def with_next_step(claim: Claim) -> Claim:
     """The claim with the instant at which the scan has to look at it."""
     end = over_at(claim)
-    return replace(claim, next_step_at=None if end is None else end + BREACH_AFTER)
+    return replace(claim, next_step_at=warn_at(claim) or (None if end is None else end + BREACH_AFTER))
 
 
 def holders(actor: str, actor_unit: str | None, roles: Collection[str]) -> tuple[str, ...]:
@@ -220,7 +291,10 @@ def check_appointed(pack: Jurisdiction, claim: Claim, unit: str, person: str | N
 
 
 def _free(claim: Claim) -> Claim:
-    return replace(claim, taker=None, taker_unit=None, taken_as=None, taken_at=None, expires_at=None, appointed_by=None)
+    return replace(
+        claim, taker=None, taker_unit=None, taken_as=None, taken_at=None, expires_at=None, appointed_by=None,
+        warned_at=None,
+    )  # fmt: skip
 
 
 def _moved(claim: Claim, state: ClaimState, now: datetime) -> Claim:

@@ -19,6 +19,8 @@ from shared.kernel.errors import IllegalTransition
 
 #: Shortest time a unit gets after an order has risen to it.
 LEAST_GRACE: Final = timedelta(hours=1)
+#: This part of the time is left when the unit is warned: 80 % has gone, as with clocks.
+_LEFT_AT_WARNING: Final = 5
 
 
 class OrderState(StrEnum):
@@ -82,6 +84,8 @@ class Order:
     ended_at: datetime | None
     #: Sorts lists: the deadline, or the end of the grace since the last rise; when it has ended, the deadline.
     due_at: datetime
+    #: When the unit was warned that its time is nearly over; None: not yet.
+    warned_at: datetime | None
     #: When the scan looks at it; None: reported, over, or nobody is left above.
     next_step_at: datetime | None
     version: int
@@ -104,12 +108,17 @@ class Rise:
 def receiver(pack: Jurisdiction, unit_id: str) -> ladder.Choice:
     """Who has an order for a unit in hand: it, or the next above with anyone responsible; None: nobody at all.
 
-    A department answers for itself. A unit that the pack no longer has: the desk of unlocated matters.
+    Orders stay inside the grid (C3): oversight refuses one to a department. Should one arrive all the same (a pack has
+    made a department of the unit since), the first above it has it in hand, for no department could report or close it.
+    A unit that the pack no longer has: the desk of unlocated matters.
     """
     unit = pack.units.get(unit_id)
     if unit is None:
         return ladder.Choice(ladder.unlocated_desk(pack), {unit_id: "unknown-unit"})
-    return ladder.Choice(unit) if unit.level == DEPARTMENT else ladder.first_responsible(pack, unit_id)
+    if unit.level != DEPARTMENT:
+        return ladder.first_responsible(pack, unit_id)
+    above = ladder.next_above(pack, unit_id)
+    return ladder.Choice(above.unit or ladder.unlocated_desk(pack), {unit_id: "department"} | dict(above.because))
 
 
 def step(order: Order, action: OrderAction) -> OrderState:
@@ -125,9 +134,34 @@ def step(order: Order, action: OrderAction) -> OrderState:
         ) from None
 
 
+def span(order: Order) -> timedelta:
+    """How much time a unit has: what the order gave at first, but for one that rose never less than LEAST_GRACE."""
+    given = order.deadline - order.ordered_at
+    return given if order.overdue_times == 0 else max(LEAST_GRACE, given)
+
+
+def warn_at(order: Order) -> datetime | None:
+    """When the unit is warned; None: it was, or it has reported, or the order is over."""
+    if order.state is not OrderState.ORDERED or order.warned_at is not None:
+        return None
+    return order.due_at - span(order) / _LEFT_AT_WARNING
+
+
+def warned(order: Order, now: datetime) -> Order:
+    """The unit has been warned, once for this time."""
+    return with_next_step(replace(order, warned_at=now, version=order.version + 1))
+
+
+def with_next_step(order: Order) -> Order:
+    """The order with the instant at which the scan has to look at it, while the unit's time runs."""
+    if order.state is not OrderState.ORDERED:
+        return replace(order, next_step_at=None)
+    return replace(order, next_step_at=warn_at(order) or order.due_at + BREACH_AFTER)
+
+
 def overdue(order: Order, now: datetime) -> bool:
     """Whether the present unit's time has passed unreported; its last instant is still in time."""
-    return order.state is OrderState.ORDERED and order.next_step_at is not None and now >= order.next_step_at
+    return order.state is OrderState.ORDERED and order.next_step_at is not None and now > order.due_at
 
 
 def risen(pack: Jurisdiction, order: Order, now: datetime) -> Rise:
@@ -140,10 +174,10 @@ def risen(pack: Jurisdiction, order: Order, now: datetime) -> Rise:
         return Rise(stuck, order.unit, choice.skipped)
     due_at = now + max(LEAST_GRACE, order.deadline - order.ordered_at)
     moved = replace(
-        order, unit=choice.unit.id, level=choice.unit.level, overdue_times=times, due_at=due_at,
-        next_step_at=due_at + BREACH_AFTER, version=order.version + 1,
+        order, unit=choice.unit.id, level=choice.unit.level, overdue_times=times, due_at=due_at, warned_at=None,
+        version=order.version + 1,
     )  # fmt: skip
-    return Rise(moved, order.unit, choice.skipped)
+    return Rise(with_next_step(moved), order.unit, choice.skipped)
 
 
 def reported(order: Order, now: datetime, by: str, outcome: str, *, evidence: int) -> Order:
@@ -168,10 +202,10 @@ def on_time(order: Order, reported_at: datetime) -> bool:
 def reworked(order: Order) -> Order:
     """Back to the unit: the time it had runs on as if nothing had been reported. Raises IllegalTransition."""
     state = step(order, OrderAction.REWORK)
-    return replace(
-        order, state=state, reported_at=None, reported_by=None, outcome=None,
-        next_step_at=order.due_at + BREACH_AFTER, version=order.version + 1,
+    back = replace(
+        order, state=state, reported_at=None, reported_by=None, outcome=None, version=order.version + 1
     )  # fmt: skip
+    return with_next_step(back)
 
 
 def closed(order: Order, now: datetime, by: str) -> Order:

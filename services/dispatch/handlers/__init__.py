@@ -8,6 +8,7 @@ from services.dispatch.handlers.claiming import (
     fulfil_claim,
     post_claim,
     release_claim,
+    review_claim,
     run_claims,
     take_claim,
     withdraw_claim,
@@ -42,7 +43,7 @@ from services.dispatch.handlers.rectifying import (
 )
 from services.dispatch.handlers.scans import run_clocks, run_suspensions, run_whistles
 from services.dispatch.handlers.suspending import decide_suspension, request_suspension, resume, suspend
-from services.dispatch.handlers.whistling import answer_whistle, blow_whistle, end_whistle, score_whistle
+from services.dispatch.handlers.whistling import answer_whistle, blow_whistle, end_whistle, score_whistle, take_answer
 from services.dispatch.handlers.working import accept, progress, reclassify
 
 __all__ = [
@@ -91,6 +92,7 @@ __all__ = [
     "resolve",
     "resume",
     "return_matter",
+    "review_claim",
     "run_calendars",
     "run_claims",
     "run_clocks",
@@ -100,6 +102,7 @@ __all__ = [
     "score_whistle",
     "settle_match",
     "suspend",
+    "take_answer",
     "take_claim",
     "verify",
     "verify_rectification",

@@ -73,7 +73,7 @@ def post_claim(command: commands.PostClaim, work: UnitOfWork) -> Reply:
             emergency=command.emergency, open_until=command.open_until, hold_hours=command.hold_hours,
             posted_by=work.actor.id, posted_at=work.now, state=ClaimState.OPEN, taker=None, taker_unit=None,
             taken_as=None, taken_at=None, expires_at=None, appointed_by=None, takes=0, ended_at=None, outcome=None,
-            next_step_at=None, version=1,
+            fulfilled_by=None, fulfilled_at=None, warned_at=None, next_step_at=None, version=1,
         )
     )  # fmt: skip
     repository.add(work.db, new, [one.id for one in work.jurisdiction.path(unit.id)])
@@ -134,7 +134,7 @@ def fulfil_claim(command: commands.FulfilClaim, work: UnitOfWork) -> Reply:
     """Done. Raises NotYourClaim, EvidenceMissing, ClaimExpired, IllegalTransition, ClaimOver."""
     hand = _in_hand(work, command.claim)
     claim = hand.stored
-    new = rules.fulfilled(claim, work.now, command.outcome)
+    new = rules.fulfilled(claim, work.now, work.actor.id, command.outcome)
     _check_holder(hand)
     if not command.evidence:
         raise EvidenceMissing(
@@ -144,12 +144,35 @@ def fulfil_claim(command: commands.FulfilClaim, work: UnitOfWork) -> Reply:
     work.emit(
         claims.ClaimFulfilled(
             claim_id=claim.id, matter_id=claim.matter_id, taker=claim.taker or "", taker_unit=claim.taker_unit,
-            outcome=command.outcome, evidence=command.evidence, fulfilled_by=work.actor.id,
+            outcome=command.outcome, evidence=command.evidence, fulfilled_by=work.actor.id, **_posting(claim),
         )
     )  # fmt: skip
     evidence = [shapes.dump(piece) for piece in command.evidence]
     hand.keep(new, "fulfilled", taker=claim.taker, outcome=command.outcome, evidence=evidence)
     return hand.saved()
+
+
+def review_claim(command: commands.ReviewClaim, work: UnitOfWork) -> Reply:
+    """Say whether what was done will do: accepted, sent back to who did it, or open for others.
+
+    Raises Forbidden, ReasonMissing, VerifierIsHandler, ClaimExpired, MatterEnded, IllegalTransition, ClaimOver.
+    """
+    hand = _in_hand(work, command.claim)
+    claim = hand.stored
+    work.require_scope(claim.unit)
+    new = rules.reviewed(claim, work.now, work.actor.id, command.decision, command.reason)
+    if new.state in rules.UNDONE and hand.case is not None:
+        check_open(hand.case)  # for an ended matter nobody does anything any more
+    work.emit(
+        claims.ClaimReviewed(
+            claim_id=claim.id, matter_id=claim.matter_id, taker=claim.taker or "", taker_unit=claim.taker_unit,
+            decision=command.decision, reason=command.reason,
+            expires_at=new.expires_at if new.state is ClaimState.TAKEN else None, reviewed_by=work.actor.id,
+            unit=claim.unit, title=claim.title, posted_by=claim.posted_by,
+        )
+    )  # fmt: skip
+    hand.keep(new, "reviewed", taker=claim.taker, decision=command.decision, reason=command.reason)
+    return hand.saved(decision=command.decision)
 
 
 def withdraw_claim(command: commands.WithdrawClaim, work: UnitOfWork) -> Reply:
@@ -164,20 +187,22 @@ def withdraw_claims(case: Case, reason: str) -> None:
     """The matter has ended: what was posted for it and not fulfilled goes off the list. The case is not saved."""
     if CLAIMED not in case.matter.flags:
         return
-    for claim in repository.of_matter(case.work.db, case.matter.id, live=True, lock=True):
+    for claim in repository.of_matter(case.work.db, case.matter.id, undone=True, lock=True):
         hand = _Hand(case.work, claim, None)
         _withdraw(hand, reason)
         case.note("claim-withdrawn", claim=claim.id, reason=reason)
 
 
 def run_claims(work: UnitOfWork, limit: int) -> int:
-    """Claims whose time has run out: free again, or off the list; told once."""
+    """Claims whose time has run out: free again, or off the list; nearly run out: their holders are warned. Once."""
     found = repository.due(work.db, work.now, limit)
     for claim_id, matter_id in found:
         case = None if matter_id is None else find_case(work, matter_id)
         claim = repository.claim(work.db, claim_id, lock=True)
         if claim is not None and rules.run_out(claim, work.now):
             _run_out(_Hand(work, claim, case))
+        elif claim is not None:
+            _warn(_Hand(work, claim, None))  # the matter's own steps say nothing of it
     return len(found)
 
 
@@ -235,6 +260,7 @@ def _take(
         claims.ClaimTaken(
             claim_id=new.id, matter_id=new.matter_id, taker=taker, taker_unit=unit, taken_as=kind,
             expires_at=new.expires_at or hand.work.now, taken_by=hand.work.actor.id, appointed_by=by, reason=reason,
+            **_posting(new),
         )
     )  # fmt: skip
     hand.keep(new, "taken", taker=taker, taken_as=kind, appointed_by=by, reason=reason)
@@ -245,8 +271,8 @@ def _release(hand: _Hand, reason: str) -> None:
     new = rules.released(claim, hand.work.now)
     hand.work.emit(
         claims.ClaimReleased(
-            claim_id=claim.id, matter_id=claim.matter_id, taker=claim.taker or "", reason=reason,
-            released_by=hand.work.actor.id,
+            claim_id=claim.id, matter_id=claim.matter_id, taker=claim.taker or "", taker_unit=claim.taker_unit,
+            reason=reason, released_by=hand.work.actor.id, **_posting(claim),
         )
     )  # fmt: skip
     hand.keep(new, "released", taker=claim.taker, reason=reason)
@@ -257,11 +283,30 @@ def _run_out(hand: _Hand) -> None:
     new = rules.expired(claim, hand.work.now)
     hand.work.emit(
         claims.ClaimExpired(
-            claim_id=claim.id, matter_id=claim.matter_id, taker=claim.taker,
-            due_at=rules.over_at(claim) or hand.work.now, open_again=new.state is ClaimState.OPEN,
+            claim_id=claim.id, matter_id=claim.matter_id, taker=claim.taker, taker_unit=claim.taker_unit,
+            due_at=rules.over_at(claim) or hand.work.now, open_again=new.state is ClaimState.OPEN, **_posting(claim),
         )
     )  # fmt: skip
     hand.keep(new, "expired", taker=claim.taker)
+
+
+def _warn(hand: _Hand) -> None:
+    claim, now = hand.stored, hand.work.now
+    at = rules.warn_at(claim)
+    if at is None or at > now:
+        return
+    hand.work.emit(
+        claims.ClaimWarned(
+            claim_id=claim.id, matter_id=claim.matter_id, taker=claim.taker or "", taker_unit=claim.taker_unit,
+            expires_at=claim.expires_at or now, unit=claim.unit, title=claim.title, posted_by=claim.posted_by,
+        )
+    )  # fmt: skip
+    hand.keep(rules.warned(claim, now), "warned", taker=claim.taker)
+
+
+def _posting(claim: Claim) -> dict[str, str]:
+    """What events say of the posting, so that whoever hears one knows whom it concerns."""
+    return {"unit": claim.unit, "title": claim.title, "posted_by": claim.posted_by}
 
 
 def _withdraw(hand: _Hand, reason: str) -> None:
@@ -269,7 +314,8 @@ def _withdraw(hand: _Hand, reason: str) -> None:
     new = rules.withdrawn(claim, hand.work.now)
     hand.work.emit(
         claims.ClaimWithdrawn(
-            claim_id=claim.id, matter_id=claim.matter_id, reason=reason, withdrawn_by=hand.work.actor.id
+            claim_id=claim.id, matter_id=claim.matter_id, reason=reason, withdrawn_by=hand.work.actor.id,
+            taker=claim.taker, taker_unit=claim.taker_unit, **_posting(claim),
         )
-    )
+    )  # fmt: skip
     hand.keep(new, "withdrawn", reason=reason)

@@ -11,7 +11,6 @@ from services.dispatch import claim_commands as commands
 from services.dispatch import order_repository as repository
 from services.dispatch.domain import orders as rules
 from services.dispatch.domain.claim_refusals import UnknownOrder
-from services.dispatch.domain.clocks import BREACH_AFTER
 from services.dispatch.domain.orders import Order, OrderState
 from services.dispatch.handlers.case import Case, find_case
 from shared.contracts import claims, oversight, shapes
@@ -27,13 +26,14 @@ def on_rectification_ordered(event: oversight.RectificationOrdered, work: UnitOf
     choice = rules.receiver(pack, event.unit)
     # Nobody at all is responsible: it waits at the top, where somebody looks.
     unit = choice.unit or pack.ladder(event.unit)[-1]
-    new = Order(
+    order = Order(
         id=event.order_id, matter_id=event.matter_id, inspection_id=event.inspection_id, ordered_unit=event.unit,
         unit=unit.id, level=unit.level, request=event.request, legal_basis=event.legal_basis,
         ordered_by=event.ordered_by, ordered_at=work.now if work.cause is None else work.cause.time,
         deadline=event.deadline, state=OrderState.ORDERED, overdue_times=0, reported_at=None, reported_by=None,
-        outcome=None, ended_at=None, due_at=event.deadline, next_step_at=event.deadline + BREACH_AFTER, version=1,
+        outcome=None, ended_at=None, due_at=event.deadline, warned_at=None, next_step_at=None, version=1,
     )  # fmt: skip
+    new = rules.with_next_step(order)
     case = None if event.matter_id is None else find_case(work, event.matter_id)
     concerned = pack.ladder(event.unit) if event.unit in pack.units else ()
     repository.add(work.db, new, [one.id for one in (*concerned, *pack.ladder(unit.id))])
@@ -41,7 +41,7 @@ def on_rectification_ordered(event: oversight.RectificationOrdered, work: UnitOf
     work.emit(
         claims.RectificationAssigned(
             order_id=new.id, matter_id=new.matter_id, unit=unit.id, level=unit.level, deadline=new.deadline,
-            skipped=choice.skipped,
+            skipped=choice.skipped, ordered_by=new.ordered_by,
         )
     )  # fmt: skip
 
@@ -66,7 +66,7 @@ def report_rectification(command: commands.ReportRectification, work: UnitOfWork
     work.emit(
         claims.RectificationReported(
             order_id=order.id, matter_id=order.matter_id, unit=order.unit, outcome=command.outcome,
-            evidence=command.evidence, on_time=in_time, reported_by=work.actor.id,
+            evidence=command.evidence, on_time=in_time, reported_by=work.actor.id, ordered_by=order.ordered_by,
         )
     )  # fmt: skip
     evidence = [shapes.dump(piece) for piece in command.evidence]
@@ -83,9 +83,10 @@ def verify_rectification(command: commands.VerifyRectification, work: UnitOfWork
         repository.save(work.db, order, new)
         work.emit(
             claims.RectificationReworked(
-                order_id=order.id, matter_id=order.matter_id, unit=order.unit, reason=reason, sent_back_by=work.actor.id
+                order_id=order.id, matter_id=order.matter_id, unit=order.unit, reason=reason,
+                sent_back_by=work.actor.id, ordered_by=order.ordered_by, due_at=new.due_at,
             )
-        )
+        )  # fmt: skip
         _note(work, new, case, "reworked", reason=reason)
         return _saved(new)
     new = rules.closed(order, work.now, work.actor.id)
@@ -94,7 +95,7 @@ def verify_rectification(command: commands.VerifyRectification, work: UnitOfWork
     work.emit(
         claims.RectificationClosed(
             order_id=order.id, matter_id=order.matter_id, unit=order.unit, level=order.level, inside=order.inside,
-            on_time=in_time, closed_by=work.actor.id,
+            on_time=in_time, closed_by=work.actor.id, ordered_by=order.ordered_by,
         )
     )  # fmt: skip
     _note(work, new, case, "closed", on_time=in_time, inside=order.inside, note=command.note)
@@ -102,12 +103,18 @@ def verify_rectification(command: commands.VerifyRectification, work: UnitOfWork
 
 
 def run_orders(work: UnitOfWork, limit: int) -> int:
-    """Overdue orders rise one level each; where nobody is above, that is told once and the order stays."""
+    """Overdue orders rise one level each; where nobody is above, that is told once and the order stays.
+
+    A unit whose time is nearly over is warned, once for the time it has.
+    """
     found = repository.due(work.db, work.now, limit)
     for order_id, matter_id in found:
         case = None if matter_id is None else find_case(work, matter_id)
         order = repository.order(work.db, order_id, lock=True)
-        if order is None or not rules.overdue(order, work.now):
+        if order is None:
+            continue
+        if not rules.overdue(order, work.now):
+            _warn(work, order)
             continue
         rise = rules.risen(work.jurisdiction, order, work.now)
         new = rise.order
@@ -118,10 +125,27 @@ def run_orders(work: UnitOfWork, limit: int) -> int:
             claims.RectificationOverdue(
                 order_id=order.id, matter_id=order.matter_id, from_unit=order.unit, to_unit=new.unit,
                 to_level=new.level, due_at=order.due_at, times=new.overdue_times, skipped=rise.skipped,
+                ordered_by=new.ordered_by, next_due_at=new.due_at if new.unit != order.unit else None,
             )
         )  # fmt: skip
         _note(work, new, case, "overdue", from_unit=order.unit, to_unit=new.unit, skipped=list(rise.skipped))
     return len(found)
+
+
+def _warn(work: UnitOfWork, order: Order) -> None:
+    at = rules.warn_at(order)
+    if at is None or at > work.now:
+        return
+    new = rules.warned(order, work.now)
+    repository.save(work.db, order, new)
+    work.emit(
+        claims.RectificationWarned(
+            order_id=order.id, matter_id=order.matter_id, unit=order.unit, level=order.level, due_at=order.due_at,
+            ordered_by=order.ordered_by,
+        )
+    )  # fmt: skip
+    # The matter's own steps say nothing of it.
+    _note(work, new, None, "warned", unit=order.unit, due_at=order.due_at.isoformat())
 
 
 def unknown_order(order_id: str) -> UnknownOrder:

@@ -72,7 +72,12 @@ def blow_whistle(command: commands.BlowWhistle, work: UnitOfWork) -> Reply:
 
 
 def answer_whistle(command: commands.AnswerWhistle, work: UnitOfWork) -> Reply:
-    """A department answers for itself; a late first answer is recorded as late.
+    """A department answers for itself; a late first answer is recorded as late. Raises as `take_answer`."""
+    return take_answer(command, work, None)
+
+
+def take_answer(command: commands.AnswerWhistle, work: UnitOfWork, answer_id: str | None) -> Reply:
+    """An answer by whichever way it came; `answer_id`: of the department's message, when it came by the bus.
 
     Raises UnknownWhistle, NotWhistled, WhistleEnded, DecisionFinal, WhistleExtensionLimit, InThePast,
     IllegalTransition.
@@ -98,6 +103,7 @@ def answer_whistle(command: commands.AnswerWhistle, work: UnitOfWork) -> Reply:
             answered_by=case.actor,
             # Another machine's clock may be behind the one that blew the whistle.
             report_in_seconds=max(0.0, (case.now - call.blown_at).total_seconds()) if first else None,
+            answer_id=answer_id,
         )
     )  # fmt: skip
     case.note(

@@ -94,7 +94,8 @@ def _claim(work: UnitOfWork, one: Claim) -> dict[str, Any]:
         # A taker's name is for the desk; the matter for those who may see it.
         "taker": one.taker if desk or mine else None,
         "taken_as": one.taken_as, "taker_unit": unit_of(work, one.taker_unit) if desk else None,
-        "appointed": one.appointed_by is not None, "outcome": one.outcome, "ended_at": instant_of(one.ended_at),
+        "appointed": one.appointed_by is not None, "outcome": one.outcome,
+        "fulfilled_at": instant_of(one.fulfilled_at), "ended_at": instant_of(one.ended_at),
         "matter_id": one.matter_id if _sees_matter(work, one) else None,
     }  # fmt: skip
 

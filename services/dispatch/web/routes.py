@@ -50,6 +50,7 @@ ROUTES: tuple[Route, ...] = (
     Route(method="POST", path="/api/v1/claims/<claim>/take", command="dispatch.take-claim"),
     Route(method="POST", path="/api/v1/claims/<claim>/release", command="dispatch.release-claim"),
     Route(method="POST", path="/api/v1/claims/<claim>/fulfil", command="dispatch.fulfil-claim"),
+    Route(method="POST", path="/api/v1/claims/<claim>/review", command="dispatch.review-claim"),
     Route(method="POST", path="/api/v1/claims/<claim>/lead", command="dispatch.appoint-lead"),
     Route(method="POST", path="/api/v1/claims/<claim>/withdraw", command="dispatch.withdraw-claim"),
     Route(method="POST", path=f"{_MATTER}/matches", command="dispatch.match-resource", creates=True),

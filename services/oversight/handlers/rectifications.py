@@ -8,21 +8,30 @@ from services.oversight.repository import evaluations, orders
 from shared.contracts.oversight import RectificationOrdered, RectificationWithdrawn
 from shared.jurisdiction import DEPARTMENT
 from shared.kernel.clock import rfc3339
-from shared.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from shared.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
 from shared.ledger.unit_of_work import UnitOfWork
 from shared.runtime.definition import Reply
+
+
+class OrderToDepartment(Refusal):
+    """Orders stay inside the grid (C3). Whistle the department, or order the unit of the territory."""
+
+    code = "order-to-department"
 
 
 def order_rectification(command: commands.OrderRectification, work: UnitOfWork) -> Reply:
     """Order a unit to put something right.
 
-    Raises Forbidden (out of scope), NotFound (the matter, also a private one), Invalid (deadline, department).
+    Raises Forbidden (out of scope), NotFound (the matter, also a private one), OrderToDepartment, Invalid (deadline).
     """
     unit = work.jurisdiction.unit(command.unit)
+    if unit.level == DEPARTMENT:  # whether or not it lies in the actor's scope: what to do instead is the same
+        raise OrderToDepartment(
+            f"{unit.id} is a department; rectification orders are given and closed inside the grid.", where="unit",
+            remedy="Call the department: have the desk of the matter blow a whistle (dispatch.blow-whistle, naming it "
+            "in departments). To have the fault itself put right, order the grid, community or street it lies in.",
+        )  # fmt: skip
     work.require_scope(unit.id)
-    if unit.level == DEPARTMENT:
-        fault = f"{unit.id} is a department."
-        raise Invalid(fault, fields={"unit": [fault]}, remedy="Order a grid, community or street; whistle departments.")
     if command.deadline <= work.now:
         fault = "Has passed already."
         raise Invalid("The deadline cannot be kept.", fields={"deadline": [fault]}, remedy="Give one that lies ahead.")
@@ -69,7 +78,8 @@ def withdraw_rectification(command: commands.WithdrawRectification, work: UnitOf
     orders.withdraw(work.db, row.order_id, work.now)
     work.emit(
         RectificationWithdrawn(
-            order_id=row.order_id, matter_id=row.matter_id, reason=command.reason, withdrawn_by=work.actor.id
+            order_id=row.order_id, matter_id=row.matter_id, reason=command.reason, withdrawn_by=work.actor.id,
+            unit=row.held_by or row.unit,
         )
-    )
+    )  # fmt: skip
     return Reply(body={"order_id": row.order_id})

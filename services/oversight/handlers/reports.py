@@ -7,13 +7,17 @@ from datetime import datetime
 from typing import Any
 
 from services.oversight import commands
-from services.oversight.domain.figures import Period
+from services.oversight.domain import departments
+from services.oversight.domain.figures import SMALL, Period
+from services.oversight.domain.labels import both
 from services.oversight.domain.publication import check_whitelist
 from services.oversight.domain.report import Frame, build
+from services.oversight.repository import departments as parts
 from services.oversight.repository import figures, trace
 from services.oversight.repository import reports as repository
 from services.oversight.repository.reports import PublishedReport
 from shared.contracts.oversight import ReportPublished
+from shared.kernel.clock import rfc3339
 from shared.kernel.errors import Invalid, Refusal
 from shared.kernel.hashing import sha256_hex
 from shared.ledger.unit_of_work import Surroundings, UnitOfWork
@@ -36,21 +40,48 @@ def report(work: UnitOfWork, period_from: datetime, period_to: datetime, unit: s
 
     Raises Invalid (no period), PeriodNotOver, UnknownUnit.
     """
-    if period_from >= period_to:
-        fault = "period_to must come after period_from."
-        raise Invalid(fault, fields={"period_to": [fault]})
-    if period_to > work.now:
-        raise PeriodNotOver("The period is not over yet.", where="period_to", remedy="Let it end now or earlier.")
-    units = None
-    if unit is not None:
-        work.jurisdiction.unit(unit)
-        units = [one for one in work.jurisdiction.units if work.jurisdiction.is_within(one, unit)]
-    period = Period(start=period_from, end=period_to)
+    period = checked_period(work, period_from, period_to)
+    units = territory(work, unit)
     end = trace.head(work.db)
     frame = Frame(
         period=period, unit=unit, calculated_at=work.now, trace_position=end.position, trace_hash=end.hash
     )  # fmt: skip
     return build(figures.facts(work.db, period, units), frame, work.jurisdiction)
+
+
+def checked_period(work: UnitOfWork, period_from: datetime, period_to: datetime) -> Period:
+    """A period that is over. Raises Invalid, PeriodNotOver."""
+    if period_from >= period_to:
+        fault = "period_to must come after period_from."
+        raise Invalid(fault, fields={"period_to": [fault]})
+    if period_to > work.now:
+        raise PeriodNotOver("The period is not over yet.", where="period_to", remedy="Let it end now or earlier.")
+    return Period(start=period_from, end=period_to)
+
+
+def territory(work: UnitOfWork, unit: str | None) -> list[str] | None:
+    """The units that a unit's figures count; None: all. Raises UnknownUnit."""
+    if unit is None:
+        return None
+    work.jurisdiction.unit(unit)
+    return [one for one in work.jurisdiction.units if work.jurisdiction.is_within(one, unit)]
+
+
+def department_figures(
+    work: UnitOfWork, period_from: datetime, period_to: datetime, unit: str | None = None
+) -> dict[str, Any]:
+    """How departments answered the calls blown in a period. Raises Invalid, PeriodNotOver, UnknownUnit."""
+    period = checked_period(work, period_from, period_to)
+    rows = departments.figures(parts.parts(work.db, period, territory(work, unit)), work.jurisdiction)
+    return {
+        "period": {"from": rfc3339(period_from), "to": rfc3339(period_to)},
+        "unit": unit,
+        "calculated_at": rfc3339(work.now),
+        "items": rows,
+        "formulas": departments.formulas(),
+        "notes": [both("departments.note.period"), both("departments.note.small", size=SMALL)],
+        "next": None,
+    }
 
 
 def publish_report(command: commands.PublishReport, work: UnitOfWork) -> Reply:

@@ -17,11 +17,16 @@ EVALUATIONS = Query(
 PREVIEW = Query(
     name="oversight.report-preview", run=views.report_preview, needs="read-reports", about="A report, unpublished 预览"
 )
+DEPARTMENTS = Query(
+    name="oversight.departments", run=views.departments, needs="read-reports",
+    about="How departments answered calls 部门响应与双考核: in time, scores, disputes; period_from, period_to, unit",
+)  # fmt: skip
 PUBLISHED = Query(name="oversight.reports", run=views.published, needs=None, about="Published reports 公开报告")
 
 ROUTES: tuple[Route, ...] = (
     Route(method="GET", path="/api/v1/trace/head", query=TRACE_HEAD, about=TRACE_HEAD.about),
     Route(method="GET", path="/api/v1/matters/<matter>/timeline", query=TIMELINE, about=TIMELINE.about),
+    Route(method="GET", path="/api/v1/departments/figures", query=DEPARTMENTS, about=DEPARTMENTS.about),
     Route(method="GET", path="/api/v1/matters/<matter>/evaluations", query=EVALUATIONS, about=EVALUATIONS.about),
     Route(
         method="POST", path="/api/v1/matters/<matter>/inspections", command="oversight.record-inspection", creates=True,

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from services.oversight.handlers.privacy import handles
-from services.oversight.handlers.reports import report
+from services.oversight.handlers.reports import department_figures, report
 from services.oversight.repository import evaluations, reports, trace
 from services.oversight.repository.evaluations import MatterSeen
 from shared.kernel.actor import ANONYMOUS
@@ -104,6 +104,15 @@ def report_preview(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[s
     work.require_scope(unit)
     start, end = _instant("period_from", parameters), _instant("period_to", parameters)
     return report(work, start, end, unit)
+
+
+def departments(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any]:
+    """How departments answered whistle calls. Raises Invalid, Forbidden, PeriodNotOver, UnknownUnit."""
+    unit = parameters.get("unit") or None
+    if unit is not None:
+        work.jurisdiction.unit(unit)
+    work.require_scope(unit)
+    return department_figures(work, _instant("period_from", parameters), _instant("period_to", parameters), unit)
 
 
 def published(work: UnitOfWork, parameters: Mapping[str, str]) -> Mapping[str, Any]:

@@ -57,15 +57,19 @@ def member(number):
 
 
 def test_one_of_many_takes_a_claim_and_ends_it_once(desk):
+    clerks = [desk.suite.actor(CLERK), desk.suite.actor(STREET_CLERK)]
     for _ in range(ROUNDS):
         claim = desk.suite.execute("dispatch.post-claim", WISH, CLERK).body["claim_id"]
         taken = race(desk, *[(member(n), "take-claim", {"claim": claim}) for n in range(AT_ONCE)])
         assert taken == Counter({"": 1, "illegal-transition": AT_ONCE - 1})
         holder = member(int(desk.events("claim-taken")[-1]["taker"][-1]))
         done = (holder, "fulfil-claim", {"claim": claim, "outcome": "好", "evidence": [PHOTO]})
-        assert race(desk, *[done] * AT_ONCE) == Counter({"": 1, "claim-over": AT_ONCE - 1})
+        # Fulfilled it waits for the desk: it is not over, and cannot be fulfilled again.
+        assert race(desk, *[done] * AT_ONCE) == Counter({"": 1, "illegal-transition": AT_ONCE - 1})
+        looked = [(clerk, "review-claim", {"claim": claim, "decision": "approved"}) for clerk in clerks]
+        assert race(desk, *looked) == Counter({"": 1, "claim-over": 1})
     names = Counter(name for name, _ in desk.events())
-    assert names["claim-taken"] == names["claim-fulfilled"] == ROUNDS
+    assert names["claim-taken"] == names["claim-fulfilled"] == names["claim-reviewed"] == ROUNDS
 
 
 def test_capacity_is_given_out_once_however_many_ask(desk):

@@ -17,6 +17,7 @@ from services.dispatch import claim_tables, whistle_tables
 from services.dispatch import tables as dispatch
 from services.intake import tables as intake
 from services.notify import tables as notify
+from services.notify.notice_tables import notices
 from services.oversight import tables as oversight
 from services.oversight.repository import trace
 from shared.contracts import envelope as envelopes
@@ -39,12 +40,13 @@ _FOUND = {
     "ballot": deliberation.ballots.c.id, "demand": intake.demands.c.demand_id, "message": notify.messages.c.id,
     "evaluation": oversight.evaluations.c.evaluation_id, "report": oversight.reports.c.report_id,
     "claim": claim_tables.claims.c.id, "order": claim_tables.orders.c.id, "match": claim_tables.matches.c.id,
-    "resource": intake.resources.c.resource_id,
+    "resource": intake.resources.c.resource_id, "notice": notices.c.id,
 }  # fmt: skip
 _OWNERS = {
     "matter": "dispatch", "whistle": "dispatch", "topic": "deliberation", "ballot": "deliberation", "demand": "intake",
     "message": "notify", "evaluation": "oversight", "report": "oversight",
     "claim": "dispatch", "order": "dispatch", "match": "dispatch", "resource": "intake",
+    "notice": "notify",
 }  # fmt: skip
 #: Lists -> the ways in which they are asked for.
 _FILTERS = {
@@ -56,13 +58,15 @@ _FILTERS = {
         {"level": "district", "open": "true"}, {"band": "due-soon"}, {"band": "paused"}, {"category": "lighting"},
         {"due_before": "2025-09-09T00:00:00Z"}, {"open": "true", "unit": "guanghua-dongli-1"},
     ),
-    "/api/v1/claims": ({}, {"state": "fulfilled"}, {"kind": "task"}, {"mine": "true"}),
+    "/api/v1/claims": ({}, {"state": "fulfilled"}, {"state": "approved"}, {"kind": "task"}, {"mine": "true"}),
     "/api/v1/orders": ({}, {"state": "settled"}, {"overdue": "true"}),
     "/api/v1/resources": ({}, {"kind": "venue"}),
     "/api/v1/whistles": ({}, {"open": "true"}, {"department": "dept-urban"}),
     "/api/v1/messages": ({}, {"state": "failed"}, {"state": "pending"}, {"demand": "00d0000001"}),
     "/api/v1/topics": ({}, {"state": "balloting"}, {"matter": "00m0000001"}),
+    "/api/v1/notices": ({}, {"unread": "true"}, {"cursor": "00n0000100"}),
     "/api/v1/reports/preview": ({},),
+    "/api/v1/departments/figures": ({}, {"unit": "guanghua-dongli"}),
 }  # fmt: skip
 
 
@@ -134,7 +138,7 @@ def look_around(stage):
 
 
 def _period(stage, path):
-    if "preview" not in path:
+    if "preview" not in path and "figures" not in path:
         return {}
     return {"period_from": (stage.now() - timedelta(days=7)).isoformat(), "period_to": stage.now().isoformat()}
 

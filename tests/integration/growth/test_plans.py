@@ -131,6 +131,7 @@ SCANS = {
     "clocks": ("dispatch", "clocks", "next_step_at", "clocks.next_step_at <="),
     "claims": ("dispatch", "claims", "next_step_at", "claims.next_step_at <="),
     "orders": ("dispatch", "orders", "next_step_at", "orders.next_step_at <="),
+    "notices": ("notify", "notices", "next_attempt_at", "notices.next_attempt_at <="),
     "messages": ("notify", "messages", "next_attempt_at", "messages.next_attempt_at <="),
 }
 

@@ -137,3 +137,39 @@ def test_figures_and_rebuild(overseer):
     assert overseer.projected() == projected
     assert overseer.do("publish-report", STREET_CLERK, **period).version == 1
     assert len(overseer.rows(tables.reports)) == 1
+
+
+def test_departments_figures_are_the_same_as_on_sqlite(overseer):
+    overseer.opened("m-1")
+    about = {"whistle_id": "w-1", "matter_id": "m-1"}
+    due = START + timedelta(hours=1)
+    overseer.hear(
+        dispatch.WhistleBlown(
+            **about, whistler="jianwai", departments=("dept-water", "dept-fire"), lead="dept-water", request="r",
+            report_in_by=due, blown_by="x",
+        )
+    )  # fmt: skip
+    overseer.hear(
+        dispatch.WhistleContested(
+            **about, department="dept-water", ground="g", hop=1, to_unit="jianwai", to_level="street", decide_by=due,
+            final=True,
+        )
+    )  # fmt: skip
+    overseer.hear(
+        dispatch.WhistleContestDecided(
+            **about, department="dept-water", decision="upheld", reason="r", hop=1, unit="jianwai", final=True,
+            lead="dept-water", decided_by="x",
+        )
+    )  # fmt: skip
+    overseer.clock.advance(2 * timedelta(hours=1))
+    period = {"period_from": rfc3339(START), "period_to": rfc3339(overseer.clock.now())}
+    rows = overseer.ask("departments", STREET_CLERK, **period, unit="jianwai")["items"]
+    assert [(row["department"], row["calls"], row["hops"], row["upheld"]) for row in rows] == [
+        ("dept-fire", 1, 0, 0), ("dept-water", 1, 1, 1),
+    ]  # fmt: skip
+    assert rows[0]["in_time"]["denominator"] == 1
+    before = overseer.projected()
+    with writing(overseer.engine) as db:
+        rebuild(db)
+        db.commit()
+    assert overseer.projected() == before

@@ -23,13 +23,17 @@ CLAIM = claims.with_next_step(
         id="c", matter_id=None, private=False, unit=COMMUNITY, kind="task", title="t", text="t", takers=(),
         emergency=False, open_until=NOW + timedelta(days=9), hold_hours=24, posted_by="desk", posted_at=NOW,
         state=ClaimState.OPEN, taker=None, taker_unit=None, taken_as=None, taken_at=None, expires_at=None,
-        appointed_by=None, takes=0, ended_at=None, outcome=None, next_step_at=None, version=1,
+        appointed_by=None, takes=0, ended_at=None, outcome=None, fulfilled_by=None, fulfilled_at=None, warned_at=None,
+        next_step_at=None, version=1,
     )
 )  # fmt: skip
 DONE = {
     ClaimAction.TAKE: lambda one, now: claims.taken(one, now, taker="m", unit=None, kind="volunteer"),
     ClaimAction.RELEASE: claims.released,
-    ClaimAction.FULFIL: lambda one, now: claims.fulfilled(one, now, "done"),
+    ClaimAction.FULFIL: lambda one, now: claims.fulfilled(one, now, "m", "done"),
+    ClaimAction.APPROVE: lambda one, now: claims.reviewed(one, now, "desk", "approved", None),
+    ClaimAction.SEND_BACK: lambda one, now: claims.reviewed(one, now, "desk", "sent-back", "blurred"),
+    ClaimAction.REOPEN: lambda one, now: claims.reviewed(one, now, "desk", "reopened", "undone"),
     ClaimAction.EXPIRE: claims.expired,
     ClaimAction.WITHDRAW: claims.withdrawn,
 }
@@ -53,13 +57,50 @@ def test_whatever_is_done_to_a_claim(acts):
         assert (before.state, one.state) in {(here, there) for (here, _), there in TRANSITIONS.items()}
         assert (one.taker is not None) >= (one.state in (ClaimState.TAKEN, ClaimState.FULFILLED))
         assert one.state is not ClaimState.OPEN or one.taker is None
-        live = one.state in claims.LIVE
-        assert (one.ended_at is None) is live
-        assert (one.next_step_at is not None) is live
-        if one.state is ClaimState.TAKEN:
-            assert one.expires_at == one.taken_at + timedelta(hours=24)
+        assert (one.ended_at is None) is (one.state in claims.LIVE)
+        assert (one.next_step_at is not None) is (one.state in claims.UNDONE)
+        done = one.state in (ClaimState.FULFILLED, ClaimState.APPROVED)
+        assert (one.fulfilled_by is not None) is (one.fulfilled_at is not None) is (one.outcome is not None) is done
+        if one.state is ClaimState.TAKEN and action in (ClaimAction.TAKE, ClaimAction.SEND_BACK):
+            assert one.expires_at == now + timedelta(hours=24)
+            assert one.next_step_at == one.expires_at - timedelta(hours=24) / 5  # its holder is warned
+            assert claims.warned(one, now).next_step_at == one.expires_at + timedelta(microseconds=1)
         if one.state is ClaimState.FULFILLED:
-            assert now <= one.expires_at
+            assert one.fulfilled_at <= one.expires_at
+
+
+@given(
+    st.sampled_from(list(claims.DECISIONS)), st.sampled_from(["m", "helper", "desk"]),
+    st.sampled_from([None, " ", "blurred"]), st.integers(min_value=0, max_value=300),
+)  # fmt: skip
+def test_whoever_did_it_does_not_judge_it_and_a_no_has_its_reason(decision, by, reason, hours):
+    done = claims.fulfilled(claims.taken(CLAIM, NOW, taker="m", unit=None, kind="volunteer"), NOW, "helper", "done")
+    now = NOW + timedelta(hours=hours)
+    why = {
+        "verifier-is-handler": by in ("m", "helper"),
+        "reason-missing": decision != "approved" and not (reason or "").strip(),
+        "claim-expired": decision == "reopened" and now > CLAIM.open_until,
+    }
+    if any(why.values()):
+        with pytest.raises(Refusal) as refused:
+            claims.reviewed(done, now, by, decision, reason)
+        assert why[refused.value.code]
+        return
+    after = claims.reviewed(done, now, by, decision, reason)
+    assert after.state is TRANSITIONS[ClaimState.FULFILLED, claims.DECISIONS[decision]]
+    assert (after.taker is None) is (decision == "reopened")
+    assert after.takes == done.takes
+
+
+@given(st.sampled_from(list(ClaimState)), st.sampled_from(list(claims.DECISIONS)))
+def test_only_what_was_fulfilled_is_reviewed(state, decision):
+    there = replace(CLAIM, state=state, taker="m")
+    if state is ClaimState.FULFILLED:
+        assert claims.reviewed(there, NOW, "desk", decision, "why").version == 2
+        return
+    with pytest.raises(Refusal) as refused:
+        claims.reviewed(there, NOW, "desk", decision, "why")
+    assert refused.value.code == ("illegal-transition" if state in claims.LIVE else "claim-over")
 
 
 @pytest.mark.parametrize("machine", [(TRANSITIONS, ClaimState), (orders.TRANSITIONS, OrderState)])
@@ -80,7 +121,7 @@ def order(pack_unit=GRID, level="grid", hours=48):
         id="o", matter_id=None, inspection_id=None, ordered_unit=pack_unit, unit=pack_unit, level=level, request="r",
         legal_basis=None, ordered_by="s", ordered_at=NOW, deadline=deadline, state=OrderState.ORDERED, overdue_times=0,
         reported_at=None, reported_by=None, outcome=None, ended_at=None, due_at=deadline,
-        next_step_at=deadline + timedelta(microseconds=1), version=1,
+        warned_at=NOW, next_step_at=deadline + timedelta(microseconds=1), version=1,
     )  # fmt: skip
 
 
@@ -88,6 +129,12 @@ def order(pack_unit=GRID, level="grid", hours=48):
 def test_an_overdue_order_rises_level_by_level_and_stays_at_the_top(pack, hours):
     one, now, way = order(hours=hours), NOW, []
     while one.next_step_at is not None:
+        if one.warned_at is None:
+            at = orders.warn_at(one)
+            assert one.next_step_at == at
+            assert one.due_at - at == orders.span(one) / 5
+            one = orders.warned(one, at)
+            assert orders.warn_at(one) is None
         assert not orders.overdue(one, one.next_step_at - timedelta(microseconds=1))
         now = one.next_step_at
         assert orders.overdue(one, now)
@@ -106,7 +153,7 @@ def test_an_order_never_goes_down_where_units_form_a_circle(pack):
     circle = replace(pack, units=units)
     one, seen = order(), []
     while one.next_step_at is not None:
-        one = orders.risen(circle, one, one.next_step_at).order
+        one = orders.risen(circle, one, one.due_at + timedelta(microseconds=1)).order
         seen.append(one.unit)
     assert seen == [COMMUNITY, STREET, STREET]
 

@@ -229,3 +229,95 @@ def test_withdrawn_by_the_desk(desk, ask, posted):
 def test_a_stale_version_is_refused(ask, posted):
     refused("stale-version", ask, MEMBER, "take-claim", claim=posted, if_match=9)
     assert ask(MEMBER, "take-claim", claim=posted, if_match=1)["version"] == 2
+
+
+# -- what was done is looked at
+
+
+@pytest.fixture
+def fulfilled(ask, posted):
+    ask(MEMBER, "take-claim", claim=posted)
+    ask(MEMBER, "fulfil-claim", claim=posted, outcome="送到了", evidence=[PHOTO])
+    return posted
+
+
+def test_the_desk_accepts_what_was_done(desk, ask, fulfilled):
+    done = ask(CLERK, "review-claim", claim=fulfilled, decision="approved")
+    assert (done["state"], done["taker"]) == ("approved", "member-1")
+    (told,) = desk.events("claim-reviewed")
+    assert (told["decision"], told["taker"], told["posted_by"]) == ("approved", "member-1", CLERK)
+    assert (told["reason"], told["expires_at"]) == (None, None)
+    assert ids(listed(desk, CLERK, state="approved")) == [fulfilled]
+    refused("claim-over", ask, CLERK, "review-claim", claim=fulfilled, decision="sent-back", reason="不清楚")
+    refused("claim-over", ask, CLERK, "withdraw-claim", claim=fulfilled, reason="…")
+    desk.wait(days=10)
+    assert desk.events("claim-expired") == []
+
+
+def test_sent_back_it_is_done_again_with_as_much_time_as_at_first(desk, ask, fulfilled):
+    desk.wait(hours=40)
+    unsaid = refused("reason-missing", ask, CLERK, "review-claim", claim=fulfilled, decision="sent-back")
+    assert unsaid.where == "reason"
+    back = ask(CLERK, "review-claim", claim=fulfilled, decision="sent-back", reason="照片看不清")
+    assert (back["state"], back["taker"], back["expires_at"]) == ("taken", "member-1", "2026-11-19T17:00:00Z")
+    assert desk.events("claim-reviewed")[0]["expires_at"] == "2026-11-19T17:00:00Z"
+    assert ask(MEMBER, "fulfil-claim", claim=fulfilled, outcome="补拍了", evidence=[PHOTO])["state"] == "fulfilled"
+    assert ask(CLERK, "review-claim", claim=fulfilled, decision="approved")["state"] == "approved"
+
+
+def test_reopened_it_is_for_whoever_takes_it(desk, ask, fulfilled):
+    opened = ask(CLERK, "review-claim", claim=fulfilled, decision="reopened", reason="没有送到")
+    assert (opened["state"], opened["taker"]) == ("open", None)
+    assert ids(listed(desk, SECOND)) == [fulfilled]
+    assert ask(SECOND, "take-claim", claim=fulfilled)["taker"] == "member-2"
+
+
+def test_nothing_is_reopened_that_nobody_could_take_any_more(desk, ask):
+    claim = ask(CLERK, "post-claim", **WISH, open_until="2026-11-17T09:00:00+08:00")["claim_id"]
+    ask(MEMBER, "take-claim", claim=claim)
+    ask(MEMBER, "fulfil-claim", claim=claim, outcome="好", evidence=[PHOTO])
+    desk.wait(days=2)
+    refused("claim-expired", ask, CLERK, "review-claim", claim=claim, decision="reopened", reason="没有送到")
+    assert ask(CLERK, "review-claim", claim=claim, decision="sent-back", reason="没有送到")["state"] == "taken"
+
+
+def test_who_may_look_at_it(ask, posted, fulfilled):
+    review = {"claim": fulfilled, "decision": "approved"}
+    refused("not-permitted", ask, MEMBER, "review-claim", **review)
+    refused("unknown-claim", ask, "community-clerk-jianguo-li", "review-claim", **review)
+    refused("invalid-input", ask, CLERK, "review-claim", claim=fulfilled, decision="fine")
+    refused("stale-version", ask, CLERK, "review-claim", **review, if_match=1)
+    # The level above may too: it stands over the desk in whose name it was posted.
+    assert ask(STREET_CLERK, "review-claim", **review)["state"] == "approved"
+
+
+def test_a_desk_does_not_judge_its_own_work(ask, posted):
+    refused("illegal-transition", ask, CLERK, "review-claim", claim=posted, decision="approved")
+    ask(CLERK, "take-claim", claim=posted)
+    ask(CLERK, "fulfil-claim", claim=posted, outcome="好", evidence=[PHOTO])
+    refused("verifier-is-handler", ask, CLERK, "review-claim", claim=posted, decision="approved")
+    assert ask(STREET_CLERK, "review-claim", claim=posted, decision="approved")["state"] == "approved"
+
+
+def test_what_was_done_for_an_ended_matter_is_only_accepted(desk, ask):
+    desk.open()
+    claim = ask(CLERK, "post-claim", **WISH, matter="m-1")["claim_id"]
+    ask(MEMBER, "take-claim", claim=claim)
+    ask(MEMBER, "fulfil-claim", claim=claim, outcome="送到了", evidence=[PHOTO])
+    desk.close()
+    refused("matter-not-open", ask, CLERK, "review-claim", claim=claim, decision="sent-back", reason="不清楚")
+    assert ask(CLERK, "review-claim", claim=claim, decision="approved")["state"] == "approved"
+
+
+def test_whoever_holds_a_claim_is_warned_once_each_time(desk, ask, posted):
+    ask(MEMBER, "take-claim", claim=posted)
+    desk.wait(hours=38)
+    assert desk.events("claim-warned") == []
+    desk.wait(hours=1)
+    (told,) = desk.events("claim-warned")
+    assert (told["taker"], told["expires_at"], told["title"]) == ("member-1", "2026-11-18T01:00:00Z", WISH["title"])
+    desk.wait(hours=12)
+    ask(SECOND, "take-claim", claim=posted)
+    desk.wait(hours=50)
+    assert [one["taker"] for one in desk.events("claim-warned")] == ["member-1", "member-2"]
+    assert [one["taker"] for one in desk.events("claim-expired")] == ["member-1", "member-2"]

@@ -108,7 +108,7 @@ def test_overdue_it_rises_to_the_top_and_every_level_sees_it(desk, ordered):
     refused("out-of-scope", report, desk, WORKER)
     assert report(desk, DISTRICT_CLERK)["on_time"] is False
     shown = desk.ask(STREET_CLERK, "/api/v1/orders/<order>", order="o-1")
-    assert [step["action"] for step in shown["steps"]] == ["assigned", *["overdue"] * 4, "reported"]
+    assert [step["action"] for step in shown["steps"]] == ["assigned", *["warned", "overdue"] * 4, "reported"]
     assert shown["overdue_times"] == 4
 
 
@@ -136,9 +136,17 @@ def test_nobody_there_or_nowhere(desk, ordered):
     ordered(unit="no-such-unit")
     assert desk.events("rectification-assigned")[0] == {
         "order_id": "o-1", "matter_id": None, "unit": STREET, "level": "street", "skipped": ["no-such-unit"],
-        "deadline": "2026-11-18T01:00:00Z",
+        "deadline": "2026-11-18T01:00:00Z", "ordered_by": "street-supervisor-jianwai",
     }  # fmt: skip
     assert listed(desk, STREET_CLERK) == ["o-1"]
+
+
+def test_a_unit_that_is_a_department_by_now_does_not_keep_an_order_that_nobody_there_could_close(desk, ordered):
+    ordered(unit="dept-water")
+    (told,) = desk.events("rectification-assigned")
+    assert (told["unit"], told["skipped"]) == (DISTRICT, ["dept-water"])
+    report(desk, DISTRICT_CLERK)
+    assert verify(desk, "district-supervisor-chaoyang")["state"] == "settled"
 
 
 def test_who_sees_and_does_what(desk, ordered):
@@ -172,3 +180,18 @@ def test_pages_are_stable_while_orders_rise(desk, ordered):
     third = desk.ask(DISTRICT_CLERK, "/api/v1/orders", limit="2", cursor=second["next"])
     ids = [one["order_id"] for page in (first, second, third) for one in page["items"]]
     assert ids == ["o-0", "o-1", "o-2", "o-3", "o-4", "o-0"]
+
+
+def test_a_unit_is_warned_once_when_a_fifth_of_its_time_is_left(desk, ordered):
+    ordered()
+    begun = desk.now
+    desk.until(begun + timedelta(hours=48) * 4 / 5 - timedelta(seconds=1))
+    assert desk.events("rectification-warned") == []
+    desk.wait(seconds=2)
+    (told,) = desk.events("rectification-warned")
+    assert (told["unit"], told["due_at"]) == (GRID, "2026-11-18T01:00:00Z")
+    assert told["ordered_by"] == "street-supervisor-jianwai"
+    report(desk, WORKER)
+    desk.wait(days=9)
+    assert len(desk.events("rectification-warned")) == 1
+    assert desk.events("rectification-overdue") == []

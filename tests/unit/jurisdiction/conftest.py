@@ -32,7 +32,7 @@ def tiny_pack():
         },
         "units.yaml": [
             unit("district-1", "district", "district", None),
-            unit("street-1", "street", "street", "district-1"),
+            unit("street-1", "street", "street", "district-1") | {"contact": {"mail": "street@tiny.example"}},
             unit("community-1", "community", "community", "street-1", "光华里"),
             unit("grid-1", "grid", "resident", "community-1", "光华里1号楼", "光华里2号楼"),
             unit("grid-2", "grid", "building", "zone-1", "正大中心", "建国路8"),
@@ -41,7 +41,7 @@ def tiny_pack():
         ],
         "staff.yaml": [
             person("worker-1", "grid-1", "grid-worker"),
-            person("head-1", "grid-1", "grid-head"),
+            person("head-1", "grid-1", "grid-head") | {"contact": {"phone": "010-0001", "mail": None}},
             person("secretary-1", "grid-1", "branch-secretary"),
             person("watcher-1", "grid-1", "supervisor"),
             person("head-2", "grid-2", "grid-head"),

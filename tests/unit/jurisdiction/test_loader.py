@@ -49,6 +49,11 @@ def test_a_sound_pack_loads_whole(write, files):
     assert pack.policy.publication.whitelist == ("category",)
     assert pack.templates[0].subject.zh == "已登记 {{ number }}"
     assert lint(pack) == ()
+    street, head = pack.unit("street-1").contact, pack.person("head-1").contact
+    assert street is not None
+    assert head is not None
+    assert (street.mail, street.phone, head.phone) == ("street@tiny.example", None, "010-0001")
+    assert pack.unit("grid-1").contact is None
 
 
 def test_a_loaded_pack_cannot_be_changed(write, files):
@@ -237,6 +242,10 @@ SPOILT = [
     ),
     ((P, "deliberation"), {"quorum_share": 2}, ("out-of-range", P, "deliberation.quorum_share")),
     ((P, "deliberation"), "often", ("wrong-type", P, "deliberation")),
+    # offices' addresses
+    ((U, 1, "contact"), {"mail": "no address"}, ("invalid-value", U, "[1].contact.mail")),
+    ((U, 1, "contact"), {"phone": None}, ("missing-field", U, "[1].contact")),
+    ((S, 1, "contact"), {"fax": "1"}, ("unknown-field", S, "[1].contact.fax")),
     # templates.yaml
     ((T, 0, "body"), {"zh": "{{ number "}, ("template-syntax", T, "[0].body")),
     ((T, 0, "channels"), REMOVED, ("missing-field", T, "[0].channels")),

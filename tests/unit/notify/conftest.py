@@ -78,7 +78,8 @@ class Desk:
         self._versions[stream] += 1
         return Envelope(
             id=f"{stream}/{self._versions[stream]}", source=SOURCE_PREFIX + row.owner, type=row.type,
-            subject=event.matter_id, time=self.clock.now(), stream=stream, streamversion=self._versions[stream],
+            subject=event.matter_id or getattr(event, row.key), time=self.clock.now(), stream=stream,
+            streamversion=self._versions[stream],
             correlationid="c", causationid=None, traceparent=None, classification=row.classification,
             data=shapes.dump(event),
         ).to_bytes()  # fmt: skip

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.notify import rendering
+from services.notify import handlers, notice_rendering, rendering
+from services.notify.recipients import Audience
 from services.notify.rendering import EN, ZH, CannotRender, Facts
 from services.notify.subscriptions import SUBSCRIPTIONS
 from shared.contracts import registry
@@ -27,7 +28,8 @@ def facts(**more):
 def test_every_template_of_the_pack_can_be_rendered_and_is_sent_by_something(pack):
     assert len(pack.templates) >= 8
     for one in pack.templates:
-        rendering.check(one, pack, DUE)
+        (notice_rendering if one.audience in set(Audience) else rendering).check(one, pack, DUE)
+        assert one.audience in {handlers.ASKER, *Audience}
         assert one.event in SUBSCRIPTIONS
 
 

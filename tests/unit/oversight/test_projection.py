@@ -82,7 +82,19 @@ def a_life(overseer, matter="m-1"):
             ),
             dispatch.WhistleOverdue(whistle_id="w", **m, departments=("a",), report_in_by=now + hour),
             dispatch.WhistleAnswered(
-                whistle_id="w", **m, department="b", answer="accepted", note="n", late=False, answered_by="x"
+                whistle_id="w", **m, department="b", answer="accepted", note="n", late=False, answered_by="x",
+                report_in_seconds=5.0,
+            ),
+            dispatch.WhistleContested(
+                whistle_id="w", **m, department="a", ground="g", hop=1, to_unit="jianwai", to_level="street",
+                decide_by=now + hour, final=False,
+            ),
+            dispatch.WhistleContestDecided(
+                whistle_id="w", **m, department="a", decision="upheld", reason="r", hop=1, unit="jianwai", final=False,
+                lead="a", decided_by="x",
+            ),
+            dispatch.WhistleScored(
+                whistle_id="w", **m, whistler="jianwai", department="b", arrival=5, quality=4, result=3, scored_by="x"
             ),
             dispatch.WhistleEnded(whistle_id="w", **m, outcome="completed"),
         ],

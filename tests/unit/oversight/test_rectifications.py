@@ -38,7 +38,6 @@ def test_to_whom_by_whom_and_by_when(overseer):
         return overseer.refused("order-rectification", **more, **order(overseer, **changes)).code
 
     assert refused(unit="no-such-unit") == "unknown-unit"
-    assert refused(unit="dept-safety") == "invalid-input"
     assert refused(deadline=rfc(overseer)) == "invalid-input"
     assert refused(matter="no-such-matter") == "unknown-matter"
     assert refused(ELSEWHERE) == "out-of-scope"
@@ -46,6 +45,14 @@ def test_to_whom_by_whom_and_by_when(overseer):
     overseer.opened("m-1", private=True)
     assert refused(matter="m-1") == "unknown-matter"
     assert overseer.rows(tables.orders) == []
+
+
+def test_orders_stay_in_the_grid_and_a_department_is_whistled(overseer):
+    refusal = overseer.refused("order-rectification", **order(overseer, unit="dept-safety"))
+    assert (refusal.code, refusal.where, refusal.status) == ("order-to-department", "unit", 422)
+    assert "dispatch.blow-whistle" in refusal.remedy
+    assert overseer.rows(tables.orders) == []
+    assert overseer.settle() == []
 
 
 def test_taken_back_once(overseer):

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from deploy.launcher.suite import Suite
+from services.notify.channels.file import FILE_NAME
+from services.notify.notice_tables import notices
 from shared import jurisdiction as packs
 from shared.kernel.actor import Actor
+from shared.ledger.engines import reading
 from tests.unit.recovery.test_recovery import PACK, UNTOLD, Copies, recovered, rows
 
 #: A Monday, 09:00 in Beijing.
@@ -20,6 +25,8 @@ MEMBER = Actor(id="member-1", roles=frozenset({"party-member"}), unit=COMMUNITY)
 BANK = Actor(id="bank", roles=frozenset({"member-unit"}), unit=STREET)
 DISTRICT_CLERK = "district-clerk-chaoyang"
 PHOTO = {"kind": "photo", "description": "照片"}
+#: Columns of a notice that say what became of it.
+STANDING = ("event_id", "template", "unit", "person", "subject", "state", "channel")
 WISH = {"kind": "micro-wish", "title": "老花镜", "text": "一副老花镜"}
 
 
@@ -47,6 +54,12 @@ class Days:
         do(BANK, "dispatch.take-claim", claim=claims[1])
         do(MEMBER, "dispatch.release-claim", claim=claims[0], reason="出差")
         do(BANK, "dispatch.fulfil-claim", claim=claims[1], outcome="送到了", evidence=[PHOTO])
+        do(CLERK, "dispatch.review-claim", claim=claims[1], decision="sent-back", reason="看不清")
+        do(BANK, "dispatch.fulfil-claim", claim=claims[1], outcome="补拍", evidence=[PHOTO])
+        do(STREET_CLERK, "dispatch.review-claim", claim=claims[1], decision="approved")
+        do(MEMBER, "dispatch.take-claim", claim=claims[4])
+        do(MEMBER, "dispatch.fulfil-claim", claim=claims[4], outcome="送到了", evidence=[PHOTO])
+        do(CLERK, "dispatch.review-claim", claim=claims[4], decision="reopened", reason="没有送到")
         do(CLERK, "dispatch.withdraw-claim", claim=claims[2], reason="不需要了")
         do(MEMBER, "dispatch.take-claim", claim=claims[3])
         rush = do(STREET_CLERK, "dispatch.post-claim", **WISH, emergency=True, open_until="2026-11-18T00:00:00Z")
@@ -89,6 +102,29 @@ def days():
     made.suite.close()
 
 
+def test_no_notice_goes_twice(days):
+    """Desks with an office address were written to; notify is set back and does not write to them again."""
+    suite, before, end = days
+    end.put_back(suite)
+    notify = suite.applications["notify"]
+
+    def sent():
+        """How each notice stands, and how many letters of them lie on the disk."""
+        with reading(notify.at_hand.engine) as db:
+            found = db.execute(select(*(notices.c[name] for name in STANDING))).all()
+        lines = (notify.at_hand.data_dir / FILE_NAME).read_text("utf-8").splitlines()
+        return sorted(map(str, found)), sum("claim" in json.loads(line)["template"] for line in lines)
+
+    then = sent()
+    assert any("delivered" in row for row in then[0])
+    before.put_back(suite, "notify")
+    lost, done = recovered(suite, "notify")
+    assert [(each.first.name, why) for each, why in done.left] == []
+    assert {"notify.notice-delivered"} <= {each.name for one in lost for each in one.of()}
+    suite.settle()
+    assert sent() == then
+
+
 @pytest.mark.parametrize("service", ["dispatch", "intake"])
 def test_every_row_is_as_it_was(days, service):
     suite, before, end = days
@@ -109,5 +145,6 @@ def test_every_row_is_as_it_was(days, service):
             "dispatch.claim-posted", "dispatch.claim-taken", "dispatch.claim-released", "dispatch.claim-fulfilled",
             "dispatch.claim-expired", "dispatch.claim-withdrawn", "dispatch.match-settled",
             "dispatch.rectification-assigned", "dispatch.rectification-overdue", "dispatch.rectification-reported",
-            "dispatch.rectification-reworked", "dispatch.rectification-closed",
+            "dispatch.rectification-reworked", "dispatch.rectification-closed", "dispatch.claim-reviewed",
+            "dispatch.claim-warned", "dispatch.rectification-warned",
         }  # fmt: skip

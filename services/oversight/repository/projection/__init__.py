@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from services.oversight.repository.projection import clocks, forums, matters, orders
+from services.oversight.repository.projection import calls, clocks, forums, matters, orders
 from services.oversight.repository.projection.rows import Mark, Rows
 
 Projection = Callable[[Rows, Any, Mark], None]
@@ -40,11 +40,14 @@ PROJECTIONS: Mapping[str, Projection] = {
     "dispatch.clock-warned": clocks.clock_warned,
     "dispatch.clock-breached": clocks.clock_breached,
     "dispatch.clock-stopped": clocks.clock_stopped,
-    "dispatch.whistle-blown": clocks.whistle_blown,
-    "dispatch.whistle-answered": clocks.whistle_answered,
-    "dispatch.whistle-overdue": clocks.whistle_overdue,
-    "dispatch.whistle-recounted": clocks.whistle_recounted,
-    "dispatch.whistle-ended": clocks.whistle_ended,
+    "dispatch.whistle-blown": calls.whistle_blown,
+    "dispatch.whistle-answered": calls.whistle_answered,
+    "dispatch.whistle-overdue": calls.whistle_overdue,
+    "dispatch.whistle-contested": calls.whistle_contested,
+    "dispatch.whistle-contest-decided": calls.whistle_contest_decided,
+    "dispatch.whistle-scored": calls.whistle_scored,
+    "dispatch.whistle-recounted": calls.whistle_recounted,
+    "dispatch.whistle-ended": calls.whistle_ended,
     "deliberation.topic-submitted": forums.topic_submitted,
     "deliberation.ballot-opened": forums.ballot_opened,
     "deliberation.resolution-adopted": forums.resolution_adopted,

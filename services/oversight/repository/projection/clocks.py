@@ -1,11 +1,11 @@
-"""How clock and whistle streams of dispatch fill `clocks` and `whistles`."""
+"""How clock streams of dispatch fill `clocks`; whistle calls: `calls`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from services.oversight.repository.projection.rows import Mark, Rows
-from services.oversight.tables import clocks, whistles
+from services.oversight.tables import clocks
 from shared.contracts import dispatch, timing
 
 
@@ -69,37 +69,3 @@ def clock_stopped(rows: Rows, event: dispatch.ClockStopped, mark: Mark) -> None:
         rows, event.clock_id, stopped_at=event.stopped_at, due_at=event.due_at, outcome=event.outcome, unit=event.unit,
         breached=event.outcome == "breached", paused_at=None,
     )  # fmt: skip
-
-
-def whistle_blown(rows: Rows, event: dispatch.WhistleBlown, mark: Mark) -> None:
-    """Departments are summoned."""
-    rows.insert_once(
-        whistles, whistle_id=event.whistle_id, matter_id=event.matter_id, whistler=event.whistler, lead=event.lead,
-        departments=list(event.departments), blown_at=mark.at, report_in_by=event.report_in_by, late=False,
-    )  # fmt: skip
-    rows.milestone(mark, event.matter_id, "whistled", unit=event.whistler, detail=event.lead)
-
-
-def whistle_answered(rows: Rows, event: dispatch.WhistleAnswered, mark: Mark) -> None:
-    """A department answered."""
-    del mark
-    late = {"late": True} if event.late else {}
-    rows.change(whistles, "whistle_id", event.whistle_id, {"last_answer": event.answer, **late})
-
-
-def whistle_overdue(rows: Rows, event: dispatch.WhistleOverdue, mark: Mark) -> None:
-    """Somebody did not report in."""
-    del mark
-    rows.change(whistles, "whistle_id", event.whistle_id, {"late": True})
-
-
-def whistle_recounted(rows: Rows, event: dispatch.WhistleRecounted, mark: Mark) -> None:
-    """The calendar is another one, and by when they report in with it; the other deadlines are not kept here."""
-    del mark
-    if event.stage == "report-in":
-        rows.change(whistles, "whistle_id", event.whistle_id, {"report_in_by": event.by})
-
-
-def whistle_ended(rows: Rows, event: dispatch.WhistleEnded, mark: Mark) -> None:
-    """The call is over."""
-    rows.change(whistles, "whistle_id", event.whistle_id, {"ended_at": mark.at, "outcome": event.outcome})
