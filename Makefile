@@ -104,11 +104,11 @@ unit: $(STAMP) ## Run the tests that need no server
 	@echo "== pytest, without servers"
 	@$(BIN)/pytest -q -n 2 -m "not integration and not chaos and not browser" $(ARGS)
 
-# Two at a time, file by file: each has servers of its own, and waits for them half of the time.
+# Three at a time, file by file: each has servers of its own, and waits for them half of the time.
 .PHONY: integration
 integration: $(STAMP) ## Run the tests against private servers, kills included
 	@echo "== pytest, with private servers"
-	@$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "(integration or chaos or browser) and not soak" --durations=20 $(ARGS)
+	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "(integration or chaos or browser) and not soak" --durations=20 $(ARGS)
 
 .PHONY: soak
 soak: $(STAMP) install-servers ## Run the tests that take too long for every day: three nodes of RabbitMQ by the shipped files

@@ -23,6 +23,12 @@ MARKED_FOLDERS = ("integration", "chaos", "browser")
 #: Seconds a test that starts or kills servers may take, unless it says otherwise.
 SERVER_TEST_TIMEOUT_S = 300
 
+#: The longest files with servers, begun first: nobody has to wait for them at the end.
+LONGEST_FIRST = (
+    "scenarios/test_jianwai.py", "chaos/test_short.py", "integration/full/test_replay_and_rebuild.py",
+    "integration/growth/test_plans.py",
+)  # fmt: skip
+
 # No deadline per example: two cores are shared with servers. In CI the same examples every time.
 hypothesis.settings.register_profile(
     "gridwhistle", deadline=None, derandomize=bool(os.environ.get("CI")), print_blob=True
@@ -42,6 +48,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         needs_time = any(item.get_closest_marker(name) for name in MARKED_FOLDERS)
         if needs_time and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(SERVER_TEST_TIMEOUT_S))
+    longest = {here / name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: longest.get(item.path, len(longest)))
 
 
 @pytest.fixture(scope="session")
