@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.jurisdiction import InvalidPack, PackNotFound, find, lint, load
+from shared.jurisdiction import InvalidPack, PackNotFound, find, lint, load, reading
 from shared.kernel.errors import Misconfigured
 from shared.kernel.worktime import Target
 
@@ -338,3 +338,17 @@ def test_packs_are_found_by_path_and_by_name(write, files, tmp_path):
 @pytest.mark.parametrize("folder", sorted(PACKS.glob("*/jurisdiction.yaml")), ids=lambda path: path.parent.name)
 def test_every_pack_of_the_project_loads_and_makes_sense(folder):
     assert lint(load(folder.parent)) == ()
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, "- " * 200_000, "? " * 200_000, "{a: " * 100_000])
+def test_what_is_nested_without_end_is_refused_and_ends_nothing(text):
+    value, problem = reading.parse(text.encode(), "units.yaml")
+    assert value is None
+    assert (problem.code, problem.file) == ("not-yaml", "units.yaml")
+    assert "nested" in problem.what
+
+
+def test_many_short_lists_are_not_deep():
+    value, problem = reading.parse(("- [a, {b: c}]\n" * 500).encode(), "units.yaml")
+    assert problem is None
+    assert len(value) == 500
