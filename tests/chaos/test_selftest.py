@@ -170,11 +170,12 @@ def test_a_relay_by_position(bench, build):
 
 @contextmanager
 def late_commit(engine, run):
-    """Run something up to its commit, and commit at the end of the block."""
+    """Run something up to its commit, all else of it done, and commit at the end of the block."""
     arrived, go, raised = Event(), Event(), []
 
-    def hold(_connection):
+    def hold(connection):
         if current_thread() is thread:
+            connection.connection.driver_connection.depart()  # what would have travelled with COMMIT
             arrived.set()
             go.wait(WITHIN_S)
 

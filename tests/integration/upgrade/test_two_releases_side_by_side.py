@@ -83,11 +83,6 @@ def gridwhistle(settings, *arguments):
     )  # fmt: skip
 
 
-def of_two_instants(finding):
-    """Release 0.1.0 read the clock anew for each row: a rebuilt row of its own acts differs by some milliseconds."""
-    return finding.kind == "projection" and finding.what.startswith(("evaluations ", "inspections "))
-
-
 @pytest.mark.timeout(600)
 def test_every_accepted_command_has_exactly_its_effects(suites, tmp_path):
     old, new = suites
@@ -107,7 +102,11 @@ def test_every_accepted_command_has_exactly_its_effects(suites, tmp_path):
     through_new.join(LIVES_WITHIN_S)
     new.until_at_rest(REST_WITHIN_S)
     book.close()
+    # Release 0.1.0 read the clock anew for each row and does not know this one's columns and tables: step 6 of the
+    # upgrade fills them in oversight; in notify an unknown certainty reads as certain until a matter's next news.
+    for service in ("oversight", "notify"):
+        rebuilt = gridwhistle(new.settings, "rebuild", "--service", service, "--reason", "upgrade")
+        assert rebuilt.returncode == 0, rebuilt.stdout + rebuilt.stderr
     verdict = judge(new, book)
-    findings = [finding for finding in verdict.findings if not of_two_instants(finding)]
-    assert findings == [], str(verdict)
+    assert verdict.ok, str(verdict)
     assert verdict.figures["closed"] > LIVES
