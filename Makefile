@@ -111,7 +111,7 @@ integration: $(STAMP) ## Run the tests against private servers, kills included
 	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "(integration or chaos or browser) and not soak" --durations=20 $(ARGS)
 
 .PHONY: soak
-soak: $(STAMP) install-servers ## Run the tests that take too long for every day: three nodes of RabbitMQ by the shipped files
+soak: $(STAMP) install-servers ## Run the tests that take too long for every day: three nodes of RabbitMQ by the shipped files, every scenario in full mode
 	@$(BIN)/pytest -q -m soak $(ARGS)
 
 .PHONY: chaos

@@ -32,8 +32,9 @@ from shared.runtime.setup import gatekeeper_of
 
 #: Real seconds within which a suite must come to rest after a command or a jump.
 REST_WITHIN_S = 60.0
-#: Real seconds between two questions whether it rests.
-ASK_EVERY_S = 0.05
+#: Real seconds between two questions whether it rests: after the first, and how they grow up to the last. A question
+#: goes to five services and costs them more than most commands.
+ASK_EVERY_S, ASK_GROWTH, ASK_AT_MOST_S = 0.05, 1.5, 0.25
 #: How long a token lasts, in simulated time: longer than any scenario.
 _LASTING = timedelta(days=3_650)
 #: A jump lands just behind the due instant: rows due at an instant are due from then on.
@@ -195,6 +196,7 @@ class FullStage:
         """Wait until nothing moves: two looks in a row that are the same and show nothing under way."""
         deadline = time.monotonic() + REST_WITHIN_S
         before: dict[str, Any] | None = None
+        pause = ASK_EVERY_S
         while True:
             answers = self._operations()
             _refuse_quarantine(answers)
@@ -207,7 +209,8 @@ class FullStage:
             before = counts if not reasons else None
             if time.monotonic() > deadline:
                 raise StageFailed(f"the suite does not come to rest within {REST_WITHIN_S:.0f} s: {'; '.join(reasons)}")
-            time.sleep(ASK_EVERY_S)  # noqa: TID251 -- a plain process watching others
+            time.sleep(pause)  # noqa: TID251 -- a plain process watching others
+            pause = min(ASK_AT_MOST_S, pause * ASK_GROWTH) if reasons else ASK_EVERY_S
 
 
 def _due_now(answers: Mapping[str, Mapping[str, Any]]) -> list[str]:
