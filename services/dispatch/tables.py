@@ -78,7 +78,10 @@ matter_scopes = Table(
     metadata,
     Column("unit", Id, primary_key=True),
     Column("matter_id", Id, primary_key=True),
+    #: The matter's, kept by triggers (revision 0009): nobody writes it.
+    Column("due_at", Instant),
     Index("ix_matter_scopes_matter", "matter_id"),
+    Index("ix_matter_scopes_due", "unit", "due_at", "matter_id"),
 )
 
 #: What was done, in order; the trace proper is oversight's.

@@ -63,7 +63,31 @@ class MatterPage(NamedTuple):
 
 def matters_by_due(db: Connection, which: MatterFilter, now: datetime, after: Place | None, limit: int) -> MatterPage:
     """Matters sorted by their next due instant, those without a running clock last; the page behind `after`."""
-    window = _window(db, which, now, after).limit(WINDOW).subquery("looked")
+    running = _running(which, now, after)
+    if running is not None:
+        page = _page(db, running, limit)
+        if page.following is not None:
+            return page
+    return _page(db, _window(db, which, now, after), limit)
+
+
+def _running(which: MatterFilter, now: datetime, after: Place | None) -> Select[Any] | None:
+    """The matters of a unit that have a running clock, by an index in the list's order; None: it does not serve."""
+    asks_for_state = which.state is not None or which.band == Band.PAUSED or which.open is False
+    if which.person is not None or which.responsible is not None or asks_for_state:
+        return None
+    due, key = matter_scopes.c.due_at, matter_scopes.c.matter_id
+    query = (
+        select(due, matters.c.id, and_(true(), *_conditions(which, now)).label("fits"))
+        .join(matters, matters.c.id == key)
+        .where(matter_scopes.c.unit == which.unit, due < NEVER)
+        .order_by(due, key)
+    )
+    return query.where(*_instants(which, now, after, due, key))
+
+
+def _page(db: Connection, looked_at: Select[Any], limit: int) -> MatterPage:
+    window = looked_at.limit(WINDOW).subquery("looked")
     order = (window.c.due_at, window.c.id)
     place = func.row_number().over(order_by=order)
     numbered = select(*order, window.c.fits, (place == WINDOW).label("ends")).subquery("numbered")
@@ -98,20 +122,25 @@ def _window(db: Connection, which: MatterFilter, now: datetime, after: Place | N
         query = query.where(matters.c.state == state)
     elif which.open or which.band is not None:
         query = query.where(_IS_OPEN)
+    return query.where(*_instants(which, now, after, matters.c.due_at, matters.c.id))
+
+
+def _instants(
+    which: MatterFilter, now: datetime, after: Place | None, due: ColumnElement[datetime], key: ColumnElement[str]
+) -> list[ColumnElement[bool]]:
+    """What band, limit and page say of the due instant."""
+    found: list[ColumnElement[bool]] = []
     if which.band in (Band.OVERDUE, Band.GROSSLY_OVERDUE):
-        query = query.where(matters.c.due_at < now)
+        found.append(due < now)
     elif which.band in (Band.OK, Band.DUE_SOON):
-        query = query.where(matters.c.due_at >= now)
+        found.append(due >= now)
     if which.due_before is not None:
-        query = query.where(matters.c.due_at < which.due_before)
+        found.append(due < which.due_before)
     if after is not None:
         due_at, matter_id = after
-        query = query.where(
-            # The first part lets an index begin at the right place; the second is exact.
-            matters.c.due_at >= due_at,
-            or_(matters.c.due_at > due_at, and_(matters.c.due_at == due_at, matters.c.id > matter_id)),
-        )
-    return query
+        # The first part lets an index begin at the right place; the second is exact.
+        found += [due >= due_at, or_(due > due_at, and_(due == due_at, key > matter_id))]
+    return found
 
 
 def _seen_by(db: Connection, which: MatterFilter) -> Select[Any]:

@@ -1,0 +1,92 @@
+"""When a matter is next due, beside each unit that sees it, so that a unit's list is read in its order (ADR 0015).
+
+Frozen: later changes are later revisions. Expand-only: the release before runs on it; triggers keep the copy right
+whichever release writes.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from shared.ledger.revisions import create_index_live
+from shared.ledger.types import Instant
+
+revision = "dispatch_0009"
+down_revision = "dispatch_0008"
+branch_labels = None
+depends_on = None
+
+#: Matters whose scopes are filled at a time, each time committed.
+_AT_A_TIME = 5_000
+
+_POSTGRESQL = (
+    """
+    CREATE OR REPLACE FUNCTION matter_scope_due() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        NEW.due_at := (SELECT due_at FROM matters WHERE id = NEW.matter_id);
+        RETURN NEW;
+    END $$
+    """,
+    """
+    CREATE OR REPLACE TRIGGER matter_scope_due BEFORE INSERT ON matter_scopes
+    FOR EACH ROW EXECUTE FUNCTION matter_scope_due()
+    """,
+    """
+    CREATE OR REPLACE FUNCTION matter_due_moved() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        UPDATE matter_scopes SET due_at = NEW.due_at WHERE matter_id = NEW.id;
+        RETURN NULL;
+    END $$
+    """,
+    """
+    CREATE OR REPLACE TRIGGER matter_due_moved AFTER UPDATE OF due_at ON matters
+    FOR EACH ROW WHEN (NEW.due_at IS DISTINCT FROM OLD.due_at) EXECUTE FUNCTION matter_due_moved()
+    """,
+)
+_SQLITE = (
+    """
+    CREATE TRIGGER matter_scope_due AFTER INSERT ON matter_scopes
+    BEGIN
+        UPDATE matter_scopes SET due_at = (SELECT due_at FROM matters WHERE id = NEW.matter_id)
+        WHERE unit = NEW.unit AND matter_id = NEW.matter_id;
+    END
+    """,
+    """
+    CREATE TRIGGER matter_due_moved AFTER UPDATE OF due_at ON matters WHEN NEW.due_at IS NOT OLD.due_at
+    BEGIN
+        UPDATE matter_scopes SET due_at = NEW.due_at WHERE matter_id = NEW.id;
+    END
+    """,
+)
+# What a trigger has filled meanwhile is newer than what is seen here.
+_FILL = """
+    UPDATE matter_scopes SET due_at = (SELECT due_at FROM matters WHERE matters.id = matter_scopes.matter_id)
+    WHERE due_at IS NULL AND matter_id > :after AND matter_id <= :last
+"""
+
+
+def upgrade() -> None:
+    """Add the column, keep it right from now on, fill it, and make the index."""
+    context = op.get_context()
+    on_postgresql = context.dialect.name == "postgresql"
+    op.add_column("matter_scopes", sa.Column("due_at", Instant), if_not_exists=on_postgresql or None)
+    for statement in _POSTGRESQL if on_postgresql else _SQLITE:
+        op.execute(statement)
+    if on_postgresql:
+        with context.autocommit_block():  # bit by bit: others write meanwhile
+            _fill()
+    else:
+        _fill()
+    create_index_live(op, "ix_matter_scopes_due", "matter_scopes", ["unit", "due_at", "matter_id"])
+
+
+def _fill() -> None:
+    db = op.get_bind()
+    following = sa.text(
+        "SELECT max(id) FROM (SELECT id FROM matters WHERE id > :after ORDER BY id LIMIT :most) AS next"
+    )
+    after = ""
+    while (last := db.execute(following, {"after": after, "most": _AT_A_TIME}).scalar_one()) is not None:
+        db.execute(sa.text(_FILL), {"after": after, "last": last})
+        after = last
