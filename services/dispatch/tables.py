@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text, text
+from collections.abc import Sequence
 
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    event,
+    text,
+)
+
+from services.dispatch.scope_triggers import STATEMENTS
 from shared.ledger.types import Document, Id, Instant, Position
 
 metadata = MetaData()
@@ -246,3 +262,11 @@ early_events = Table(
     Column("received_at", Instant, nullable=False),
     Index("ix_early_events_matter", "matter_id"),
 )
+
+
+@event.listens_for(metadata, "after_create")
+def _keep_due(_target: MetaData, connection: Connection, *, tables: Sequence[Table], **_: object) -> None:
+    """What revision 0009 does, where tables are made without revisions (in memory)."""
+    if matter_scopes in tables:
+        for statement in STATEMENTS[connection.dialect.name]:
+            connection.exec_driver_sql(statement)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from services.dispatch.scope_triggers import STATEMENTS
 from shared.ledger.revisions import create_index_live
 from shared.ledger.types import Instant
 
@@ -20,45 +21,6 @@ depends_on = None
 #: Matters whose scopes are filled at a time, each time committed.
 _AT_A_TIME = 5_000
 
-_POSTGRESQL = (
-    """
-    CREATE OR REPLACE FUNCTION matter_scope_due() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-        NEW.due_at := (SELECT due_at FROM matters WHERE id = NEW.matter_id);
-        RETURN NEW;
-    END $$
-    """,
-    """
-    CREATE OR REPLACE TRIGGER matter_scope_due BEFORE INSERT ON matter_scopes
-    FOR EACH ROW EXECUTE FUNCTION matter_scope_due()
-    """,
-    """
-    CREATE OR REPLACE FUNCTION matter_due_moved() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-        UPDATE matter_scopes SET due_at = NEW.due_at WHERE matter_id = NEW.id;
-        RETURN NULL;
-    END $$
-    """,
-    """
-    CREATE OR REPLACE TRIGGER matter_due_moved AFTER UPDATE OF due_at ON matters
-    FOR EACH ROW WHEN (NEW.due_at IS DISTINCT FROM OLD.due_at) EXECUTE FUNCTION matter_due_moved()
-    """,
-)
-_SQLITE = (
-    """
-    CREATE TRIGGER matter_scope_due AFTER INSERT ON matter_scopes
-    BEGIN
-        UPDATE matter_scopes SET due_at = (SELECT due_at FROM matters WHERE id = NEW.matter_id)
-        WHERE unit = NEW.unit AND matter_id = NEW.matter_id;
-    END
-    """,
-    """
-    CREATE TRIGGER matter_due_moved AFTER UPDATE OF due_at ON matters WHEN NEW.due_at IS NOT OLD.due_at
-    BEGIN
-        UPDATE matter_scopes SET due_at = NEW.due_at WHERE matter_id = NEW.id;
-    END
-    """,
-)
 # What a trigger has filled meanwhile is newer than what is seen here.
 _FILL = """
     UPDATE matter_scopes SET due_at = (SELECT due_at FROM matters WHERE matters.id = matter_scopes.matter_id)
@@ -71,7 +33,7 @@ def upgrade() -> None:
     context = op.get_context()
     on_postgresql = context.dialect.name == "postgresql"
     op.add_column("matter_scopes", sa.Column("due_at", Instant), if_not_exists=on_postgresql or None)
-    for statement in _POSTGRESQL if on_postgresql else _SQLITE:
+    for statement in STATEMENTS[context.dialect.name]:
         op.execute(statement)
     if on_postgresql:
         with context.autocommit_block():  # bit by bit: others write meanwhile

@@ -7,11 +7,14 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from services.dispatch import work_lists
 from services.dispatch.domain.clocks import Band
 from services.dispatch.domain.states import State
+from services.dispatch.tables import matter_scopes, matters
 from shared.kernel.errors import Refusal
+from shared.ledger.engines import reading
 from tests.unit.dispatch.conftest import (
     CLERK,
     COMMUNITY,
@@ -214,3 +217,28 @@ def test_what_is_refused_leaves_nothing_behind(busy):
     assert many(busy, HEAD, "accept-many", matters=["done", "rest"])["done"] == 0
     assert len(busy.events()) == before
     assert [step["action"] for step in busy.view(matter="rest")["steps"]][-1] == "suspend"
+
+
+def test_scopes_know_when_their_matter_is_next_due(busy):
+    with reading(busy.app.at_hand.engine) as db:
+        rows = db.execute(
+            select(matter_scopes.c.due_at, matters.c.due_at).join(matters, matters.c.id == matter_scopes.c.matter_id)
+        ).all()
+    assert len({due for _, due in rows}) > 3
+    assert [scope for scope, due in rows if scope != due] == []
+
+
+@pytest.mark.parametrize(
+    "which",
+    [
+        {}, {"open": "true"}, {"open": "false"}, {"level": "grid"}, {"band": "ok"}, {"band": "due-soon"},
+        {"band": "overdue"}, {"class": "hazard"}, {"due_before": "2026-11-16T03:00:00Z"}, {"state": "assigned"},
+    ],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("limit", ["1", "2", "5", "50"])
+def test_in_the_list_s_order_or_looked_for_it_is_the_same_list(busy, monkeypatch, which, limit):
+    quick, _ = walk(busy, limit=limit, **which)
+    monkeypatch.setattr(work_lists, "_running", lambda *_: None)
+    looked_for, _ = walk(busy, limit=limit, **which)
+    assert quick == looked_for
