@@ -197,6 +197,7 @@ class FullStage:
         deadline = time.monotonic() + REST_WITHIN_S
         before: dict[str, Any] | None = None
         pause = ASK_EVERY_S
+        time.sleep(pause)  # noqa: TID251 -- as below; nothing arrives everywhere at once
         while True:
             answers = self._operations()
             _refuse_quarantine(answers)
