@@ -59,11 +59,14 @@ SHORT = {"confirm_deadline": 1.0, "database_deadline": 1.0, "broker_heartbeat": 
 class Chain:
     """One relay and one consumer with their databases; a context manager."""
 
-    def __init__(self, folder, broker_url, database_url, direct_url):
-        """The first two are what the processes are given; `direct_url` is for looks. Databases with `{service}`."""
+    def __init__(self, folder, broker_url, database_url, direct_url, **limits):
+        """The first two urls are what the processes are given; `direct_url` is for looks. Databases with `{service}`.
+
+        `limits` go over SHORT, by the settings' names.
+        """
         self.folder = folder
         settings = trial_settings(folder, "jianwai")
-        self.settings = replace(settings, broker_url=broker_url, database_url=database_url, **SHORT)
+        self.settings = replace(settings, broker_url=broker_url, database_url=database_url, **(SHORT | limits))
         self.out = open_engine(direct_url.replace("{service}", "dispatch"))
         self.into = open_engine(direct_url.replace("{service}", "intake"))
         migrate(self.out, services.definition("dispatch"))
