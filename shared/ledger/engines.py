@@ -17,12 +17,14 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
-from sqlalchemy.pool import NullPool, QueuePool, StaticPool
+from sqlalchemy.pool import QueuePool, StaticPool
 
 from shared.ledger import deadline, prepared, round_trips
 
 #: Seconds SQLite waits for another process's write lock.
 _BUSY_TIMEOUT_S = 10
+#: Connections to a SQLite file that stay open between two uses; more are opened when they are needed at once.
+_KEPT_OPEN = 5
 #: Seconds after which PostgreSQL gives a statement up; somewhat later we hang up (shared.ledger.deadline).
 ANSWER_WITHIN_S = 30.0
 #: Milliseconds that what we sent may stay unacknowledged by the other machine, before the link counts as broken.
@@ -76,11 +78,18 @@ def _sqlite(url: str, database: str | None) -> Engine:
     in_memory = database in (None, "", ":memory:")
     if not in_memory and database is not None:
         Path(database).parent.mkdir(parents=True, exist_ok=True)
+    # Connections are kept: closing the last one to a WAL file writes it all back, and opening it reads the schema again,
+    # which was a third of what embedded mode did.
+    pool: dict[str, Any] = (
+        {"poolclass": StaticPool}
+        if in_memory
+        else {"poolclass": QueuePool, "pool_size": _KEPT_OPEN, "max_overflow": -1, "pool_use_lifo": True}
+    )
     engine = create_engine(
         url,
         hide_parameters=True,
-        poolclass=StaticPool if in_memory else NullPool,
         connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False},
+        **pool,
     )
 
     @event.listens_for(engine, "connect")
