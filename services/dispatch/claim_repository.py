@@ -7,26 +7,27 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Integer, Row, bindparam, func, insert, or_, select, update
 
 from services.dispatch.claim_tables import claim_scopes, claim_steps, claims
 from services.dispatch.domain.claims import UNDONE, Claim, ClaimState
 from shared.kernel.errors import Stale
+from shared.ledger.fixed import Fixed
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(Claim))
-_ONE = select(*(claims.c[name] for name in _FIELDS)).where(claims.c.id == bindparam("of_id"))
-_ONE_LOCKED = _ONE.with_for_update()
+_QUERY = select(*(claims.c[name] for name in _FIELDS)).where(claims.c.id == bindparam("of_id"))
+_ONE, _ONE_LOCKED = Fixed(_QUERY), Fixed(_QUERY.with_for_update())
 
 
 def claim(db: Connection, claim_id: str, *, lock: bool = False) -> Claim | None:
     """One claim, locked when it is going to be changed."""
-    row = db.execute(_ONE_LOCKED if lock else _ONE, {"of_id": claim_id}).one_or_none()
+    row = (_ONE_LOCKED if lock else _ONE).first(db, {"of_id": claim_id})
     return None if row is None else claim_of(row)
 
 
-def claim_of(row: Row[Any]) -> Claim:
+def claim_of(row: Any) -> Claim:
     """A row as a claim."""
-    values = {name: row._mapping[name] for name in _FIELDS}  # noqa: SLF001 -- the public name of a row's mapping
+    values = {name: getattr(row, name) for name in _FIELDS}
     values["state"], values["takers"] = ClaimState(values["state"]), tuple(values["takers"])
     return Claim(**values)
 
@@ -69,25 +70,31 @@ def steps_of(db: Connection, claim_id: str) -> Sequence[Row[Any]]:
     ).all()
 
 
+_ALL = select(claims).where(claims.c.matter_id == bindparam("of_matter")).order_by(claims.c.id)
+_UNDONE = _ALL.where(or_(*(claims.c.state == state.value for state in UNDONE)))
+#: By (undone, locked).
+_OF_MATTER = {
+    (False, False): Fixed(_ALL), (False, True): Fixed(_ALL.with_for_update()),
+    (True, False): Fixed(_UNDONE), (True, True): Fixed(_UNDONE.with_for_update()),
+}  # fmt: skip
+
+
 def of_matter(db: Connection, matter_id: str, *, undone: bool = False, lock: bool = False) -> list[Claim]:
     """A matter's claims in the order of posting; `undone`: those that nobody has fulfilled yet."""
-    query = select(claims).where(claims.c.matter_id == matter_id).order_by(claims.c.id)
-    if undone:
-        query = query.where(claims.c.state.in_([state.value for state in UNDONE]))
-    return [claim_of(row) for row in db.execute(query.with_for_update() if lock else query)]
+    return [claim_of(row) for row in _OF_MATTER[undone, lock].all(db, {"of_matter": matter_id})]
 
 
-_DUE = (
+_DUE = Fixed(
     select(claims.c.id, claims.c.matter_id)
     .where(claims.c.next_step_at <= bindparam("now"))
     .order_by(claims.c.next_step_at, claims.c.id)
-    .limit(bindparam("most"))
+    .limit(bindparam("most", type_=Integer()))
 )
 
 
 def due(db: Connection, now: datetime, limit: int) -> Sequence[tuple[str, str | None]]:
     """(claim, matter) whose time has run out, the oldest first."""
-    return [(row.id, row.matter_id) for row in db.execute(_DUE, {"now": now, "most": limit})]
+    return [(row.id, row.matter_id) for row in _DUE.all(db, {"now": now, "most": limit})]
 
 
 def next_due(db: Connection) -> datetime | None:

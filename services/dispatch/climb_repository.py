@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, insert, select
 
 from services.dispatch.domain.ladder import Expecting
 from services.dispatch.tables import clock_steps, clocks
 from services.dispatch.whistle_tables import climbs
+from shared.ledger.fixed import Fixed
 
 #: What became of something that should make a matter climb.
 CLIMBED, NEEDLESS, STAYED = "climbed", "needless", "stayed"
@@ -45,9 +46,12 @@ def add_climb(db: Connection, climb: Climb) -> None:
 _CLIMB_FIELDS = tuple(each.name for each in fields(Climb))
 
 
-def climbs_of(db: Connection, matter_id: str) -> Sequence[Row[Any]]:
+_CLIMBS = Fixed(select(climbs).where(climbs.c.matter_id == bindparam("of_matter")).order_by(climbs.c.position))
+
+
+def climbs_of(db: Connection, matter_id: str) -> Sequence[Any]:
     """A matter's climbs, in order."""
-    return db.execute(select(climbs).where(climbs.c.matter_id == matter_id).order_by(climbs.c.position)).all()
+    return _CLIMBS.all(db, {"of_matter": matter_id})
 
 
 def came_from(db: Connection, matter_id: str, unit: str) -> str | None:

@@ -49,7 +49,7 @@ def offer(db: Connection, resource_id: str, *, lock: bool = False) -> Offer | No
 
 
 def _offer_of(row: Row[Any]) -> Offer:
-    values = {name: row._mapping[name] for name in _FIELDS}  # noqa: SLF001 -- the public name of a row's mapping
+    values = {name: getattr(row, name) for name in _FIELDS}
     return Offer(**values | {"serves": tuple(values["serves"]), "units": tuple(values["units"])})
 
 

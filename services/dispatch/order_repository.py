@@ -16,10 +16,11 @@ from services.dispatch.domain.states import State
 from services.dispatch.tables import matters
 from shared.kernel.errors import Stale
 from shared.ledger.dialects import upsert
+from shared.ledger.fixed import Fixed
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(Order))
-_ONE = select(*(orders.c[name] for name in _FIELDS)).where(orders.c.id == bindparam("of_id"))
-_ONE_LOCKED = _ONE.with_for_update()
+_QUERY = select(*(orders.c[name] for name in _FIELDS)).where(orders.c.id == bindparam("of_id"))
+_ONE, _ONE_LOCKED = Fixed(_QUERY), Fixed(_QUERY.with_for_update())
 
 
 # -- rectification orders ------------------------------------------------------------------------------------------
@@ -27,13 +28,13 @@ _ONE_LOCKED = _ONE.with_for_update()
 
 def order(db: Connection, order_id: str, *, lock: bool = False) -> Order | None:
     """One order, locked when it is going to be changed."""
-    row = db.execute(_ONE_LOCKED if lock else _ONE, {"of_id": order_id}).one_or_none()
+    row = (_ONE_LOCKED if lock else _ONE).first(db, {"of_id": order_id})
     return None if row is None else order_of(row)
 
 
-def order_of(row: Row[Any]) -> Order:
+def order_of(row: Any) -> Order:
     """A row as an order."""
-    values = {name: row._mapping[name] for name in _FIELDS}  # noqa: SLF001 -- the public name of a row's mapping
+    values = {name: getattr(row, name) for name in _FIELDS}
     return Order(**values | {"state": OrderState(values["state"])})
 
 
@@ -137,10 +138,14 @@ def listed(
     return [order_of(row) for row in db.execute(query)]
 
 
+_OF_MATTER = Fixed(
+    select(orders).where(orders.c.matter_id == bindparam("of_matter")).order_by(orders.c.ordered_at, orders.c.id)
+)
+
+
 def of_matter(db: Connection, matter_id: str) -> list[Order]:
     """Orders about a matter, in order."""
-    query = select(orders).where(orders.c.matter_id == matter_id).order_by(orders.c.ordered_at, orders.c.id)
-    return [order_of(row) for row in db.execute(query)]
+    return [order_of(row) for row in _OF_MATTER.all(db, {"of_matter": matter_id})]
 
 
 # -- parts of split matters ----------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, case, delete, exists, func, insert, literal, select, update
+from sqlalchemy import Connection, Integer, Row, bindparam, case, delete, exists, func, insert, literal, select, update
 
 from services.dispatch.domain.clocks import SlaClock, Status, Step
 from services.dispatch.domain.matter import Matter
@@ -29,8 +29,8 @@ from services.dispatch.tables import (
 from shared.kernel.clock import parse_instant, rfc3339
 from shared.kernel.worktime import Pause, Target, parse_target
 from shared.ledger.bulk import Inserting
-from shared.ledger.dialects import built, upsert
-from shared.ledger.round_trips import LATER
+from shared.ledger.dialects import upsert
+from shared.ledger.fixed import Fixed
 from shared.ledger.writes import Write, write
 
 _MATTER_FIELDS = tuple(field.name for field in dataclasses.fields(Matter))
@@ -40,13 +40,13 @@ _CLOCK_FIELDS = tuple(field.name for field in dataclasses.fields(SlaClock))
 # -- matters -------------------------------------------------------------------------------------------------------
 
 
-_MATTER = select(*(matters.c[name] for name in _MATTER_FIELDS)).where(matters.c.id == bindparam("of_id"))
-_MATTER_LOCKED = _MATTER.with_for_update()
+_ONE = select(*(matters.c[name] for name in _MATTER_FIELDS)).where(matters.c.id == bindparam("of_id"))
+_MATTER, _MATTER_LOCKED = Fixed(_ONE), Fixed(_ONE.with_for_update())
 
 
 def matter(db: Connection, matter_id: str, *, lock: bool = False) -> Matter | None:
     """One matter, locked against concurrent steps when it is going to be changed."""
-    row = db.execute(_MATTER_LOCKED if lock else _MATTER, {"of_id": matter_id}).one_or_none()
+    row = (_MATTER_LOCKED if lock else _MATTER).first(db, {"of_id": matter_id})
     return None if row is None else _matter_of(row)
 
 
@@ -62,12 +62,12 @@ def _matter_of(columns: Iterable[Any]) -> Matter:
     return Matter(**values)
 
 
-_ADD_MATTER = insert(matters)
+_ADD_MATTER = Fixed(insert(matters).inline(), columns=_MATTER_FIELDS)
 
 
 def add_matter(db: Connection, new: Matter) -> None:
     """Store a new matter."""
-    db.execute(_ADD_MATTER, {name: _column(getattr(new, name)) for name in _MATTER_FIELDS}, execution_options=LATER)
+    _ADD_MATTER.later(db, {name: _column(getattr(new, name)) for name in _MATTER_FIELDS})
 
 
 def save(
@@ -119,10 +119,16 @@ def open_to(db: Connection, matter_id: str, units: Iterable[str]) -> None:
     _OPEN_TO.run(db, [(unit, matter_id) for unit in units])
 
 
+_SEES = Fixed(
+    select(matter_scopes.c.unit).where(
+        matter_scopes.c.matter_id == bindparam("of_matter"), matter_scopes.c.unit == bindparam("of_unit")
+    )
+)
+
+
 def sees(db: Connection, matter_id: str, unit: str) -> bool:
     """Whether a unit may see the matter."""
-    query = select(matter_scopes.c.unit).where(matter_scopes.c.matter_id == matter_id, matter_scopes.c.unit == unit)
-    return db.execute(query).one_or_none() is not None
+    return _SEES.first(db, {"of_matter": matter_id, "of_unit": unit}) is not None
 
 
 _STEP_FIELDS = ("matter_id", "at", "action", "actor", "unit", "attempt", "detail")
@@ -135,17 +141,20 @@ def add_steps(db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         _ADD_STEPS.run(db, [[row[name] for name in _STEP_FIELDS] for row in rows])
 
 
-def steps_of(db: Connection, matter_id: str) -> Sequence[Row[Any]]:
+_STEPS = Fixed(
+    select(matter_steps).where(matter_steps.c.matter_id == bindparam("of_matter")).order_by(matter_steps.c.position)
+)
+
+
+def steps_of(db: Connection, matter_id: str) -> Sequence[Any]:
     """What was done to a matter, in order."""
-    return db.execute(
-        select(matter_steps).where(matter_steps.c.matter_id == matter_id).order_by(matter_steps.c.position)
-    ).all()
+    return _STEPS.all(db, {"of_matter": matter_id})
 
 
 # -- clocks --------------------------------------------------------------------------------------------------------
 
 
-_CLOCKS = (
+_CLOCKS = Fixed(
     select(*(clocks.c[name] for name in _CLOCK_FIELDS))
     .where(clocks.c.matter_id == bindparam("of_matter"))
     .order_by(clocks.c.attempt, clocks.c.stage, clocks.c.started_at, clocks.c.kind)
@@ -154,10 +163,10 @@ _CLOCKS = (
 
 def clocks_of(db: Connection, matter_id: str) -> dict[str, SlaClock]:
     """A matter's clocks by id, in the order they were started."""
-    return {row.id: _clock_of(row) for row in db.execute(_CLOCKS, {"of_matter": matter_id})}
+    return {row.id: _clock_of(row) for row in _CLOCKS.all(db, {"of_matter": matter_id})}
 
 
-def _clock_of(row: Row[Any]) -> SlaClock:
+def _clock_of(row: Sequence[Any]) -> SlaClock:
     values = dict(zip(_CLOCK_FIELDS, row, strict=True))
     values["target"] = _target(*next(iter(values["target"].items())))
     values["steps"] = tuple(Step(name, parse_instant(at)) for name, at in values["steps"])
@@ -192,28 +201,29 @@ def _moved(old: SlaClock, new: SlaClock) -> dict[str, Any]:
     return changed | _changed(_DERIVED, old, new) if changed else {}
 
 
-@built
-def _mark_step(dialect: str) -> Any:
-    return upsert(dialect, clock_steps).on_conflict_do_nothing()
+_MARK_STEP = Fixed(
+    lambda dialect: upsert(dialect, clock_steps).on_conflict_do_nothing(),
+    columns=("clock_id", "promise", "step", "due_at", "done_at"),
+)
 
 
 def mark_step(db: Connection, clock: SlaClock, step: Step, now: datetime) -> bool:
     """Mark a step of the present promise as done; False when it was."""
     row = {"clock_id": clock.id, "promise": clock.promise, "step": step.name, "due_at": step.at, "done_at": now}
-    return db.execute(_mark_step(db), row).rowcount == 1
+    return _MARK_STEP.count(db, row) == 1
 
 
-_DUE_CLOCKS = (
+_DUE_CLOCKS = Fixed(
     select(clocks.c.id, clocks.c.matter_id)
     .where(clocks.c.next_step_at <= bindparam("now"))
     .order_by(clocks.c.next_step_at, clocks.c.id)
-    .limit(bindparam("most"))
+    .limit(bindparam("most", type_=Integer()))
 )
 
 
 def due_clocks(db: Connection, now: datetime, limit: int) -> Sequence[tuple[str, str]]:
     """(clock, matter) with a step to do, the oldest first."""
-    return [(row.id, row.matter_id) for row in db.execute(_DUE_CLOCKS, {"now": now, "most": limit})]
+    return [(row.id, row.matter_id) for row in _DUE_CLOCKS.all(db, {"now": now, "most": limit})]
 
 
 def next_clock_step(db: Connection) -> datetime | None:
@@ -241,9 +251,12 @@ def end_pause(db: Connection, matter_id: str, at: datetime) -> None:
     db.execute(update(pauses).where(*running).values(ended_at=ended))
 
 
-def pauses_of(db: Connection, matter_id: str) -> Sequence[Row[Any]]:
+_PAUSES = Fixed(select(pauses).where(pauses.c.matter_id == bindparam("of_matter")).order_by(pauses.c.begun_at))
+
+
+def pauses_of(db: Connection, matter_id: str) -> Sequence[Any]:
     """A matter's suspensions, in order."""
-    return db.execute(select(pauses).where(pauses.c.matter_id == matter_id).order_by(pauses.c.begun_at)).all()
+    return _PAUSES.all(db, {"of_matter": matter_id})
 
 
 def rests(db: Connection, matter_id: str, *, until: datetime | None = None) -> tuple[Pause, ...]:
@@ -252,15 +265,17 @@ def rests(db: Connection, matter_id: str, *, until: datetime | None = None) -> t
     return tuple((begun, max(begun, ended)) for begun, ended in found if ended is not None)
 
 
+_PAUSES_OVER = Fixed(
+    select(pauses.c.matter_id)
+    .where(pauses.c.ended_at.is_(None), pauses.c.until.is_not(None), pauses.c.until <= bindparam("now"))
+    .order_by(pauses.c.until)
+    .limit(bindparam("most", type_=Integer()))
+)
+
+
 def pauses_over(db: Connection, now: datetime, limit: int) -> Sequence[str]:
     """Matters whose suspension was approved up to an instant that has come, the oldest first."""
-    query = (
-        select(pauses.c.matter_id)
-        .where(pauses.c.ended_at.is_(None), pauses.c.until.is_not(None), pauses.c.until <= now)
-        .order_by(pauses.c.until)
-        .limit(limit)
-    )
-    return list(db.execute(query).scalars())
+    return [row.matter_id for row in _PAUSES_OVER.all(db, {"now": now, "most": limit})]
 
 
 def next_pause_end(db: Connection) -> datetime | None:
@@ -288,16 +303,18 @@ def complete_measure(db: Connection, measure_id: str, at: datetime) -> None:
     )
 
 
-def measures_of(db: Connection, matter_id: str) -> Sequence[Row[Any]]:
+_MEASURES = Fixed(
+    select(measures)
+    .where(measures.c.matter_id == bindparam("of_matter"))
+    .order_by(measures.c.assigned_at, measures.c.measure_id)
+)
+
+
+def measures_of(db: Connection, matter_id: str) -> Sequence[Any]:
     """A matter's measures, in order."""
-    return db.execute(
-        select(measures)
-        .where(measures.c.matter_id == matter_id)
-        .order_by(measures.c.assigned_at, measures.c.measure_id)
-    ).all()
+    return _MEASURES.all(db, {"of_matter": matter_id})
 
 
-@built
 def _lock_arrival(dialect: str) -> Any:
     of_id = bindparam("of_id", type_=matters.c.id.type)
     known = exists().where(matters.c.id == of_id)
@@ -306,9 +323,12 @@ def _lock_arrival(dialect: str) -> Any:
     return select(func.pg_advisory_xact_lock(func.hashtextextended(of_id, 0)), known)
 
 
+_LOCK_ARRIVAL = Fixed(_lock_arrival)
+
+
 def lock_arrival(db: Connection, matter_id: str) -> bool:
     """Let one transaction at a time decide whether a matter is here; returns whether it was before one had to wait."""
-    _, known = db.execute(_lock_arrival(db), {"of_id": matter_id}).one()
+    _, known = _LOCK_ARRIVAL.first(db, {"of_id": matter_id})
     return bool(known)
 
 
@@ -317,7 +337,7 @@ def keep_early(db: Connection, **values: Any) -> None:
     db.execute(insert(early_events).values(**values))
 
 
-_EARLY = (
+_EARLY = Fixed(
     select(early_events.c.event, early_events.c.payload)
     .where(early_events.c.matter_id == bindparam("of_matter"))
     .order_by(early_events.c.position)
@@ -326,7 +346,7 @@ _EARLY = (
 
 def take_early(db: Connection, matter_id: str) -> Sequence[tuple[str, dict[str, Any]]]:
     """Take (event name, payload) of what came before the matter, in order."""
-    rows = db.execute(_EARLY, {"of_matter": matter_id}).all()
+    rows = _EARLY.all(db, {"of_matter": matter_id})
     if rows:
         db.execute(delete(early_events).where(early_events.c.matter_id == matter_id))
     return [(row.event, row.payload) for row in rows]

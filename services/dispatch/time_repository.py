@@ -15,6 +15,7 @@ from services.dispatch.domain.states import State
 from services.dispatch.domain.time_requests import Kind, TimeRequest
 from services.dispatch.tables import calendar_years, clocks, matter_scopes, matters, time_requests
 from shared.kernel.worktime import PublishedYear
+from shared.ledger.fixed import Fixed
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(TimeRequest))
 #: Where a request may still be decided.
@@ -38,20 +39,21 @@ def decide(db: Connection, decided: TimeRequest) -> None:
     db.execute(update(time_requests).where(time_requests.c.id == decided.id).values(**values))
 
 
+_REQUESTS = Fixed(
+    select(time_requests)
+    .where(time_requests.c.matter_id == bindparam("of_matter"))
+    .order_by(time_requests.c.requested_at, time_requests.c.id)
+)
+
+
 def requests_of(db: Connection, matter_id: str) -> tuple[TimeRequest, ...]:
     """All requests about a matter, in the order they were made."""
-    rows = db.execute(
-        select(time_requests)
-        .where(time_requests.c.matter_id == matter_id)
-        .order_by(time_requests.c.requested_at, time_requests.c.id)
-    )
-    return tuple(request_of(row) for row in rows)
+    return tuple(request_of(row) for row in _REQUESTS.all(db, {"of_matter": matter_id}))
 
 
-def request_of(row: Row[Any]) -> TimeRequest:
+def request_of(row: Any) -> TimeRequest:
     """A row as a request; columns of other tables are left aside."""
-    named = row._mapping  # noqa: SLF001 -- the public name of a row's mapping
-    values = {name: named[name] for name in _FIELDS}
+    values = {name: getattr(row, name) for name in _FIELDS}
     return TimeRequest(**values | {"kind": Kind(values["kind"])})
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Integer, Row, bindparam, func, insert, select, update
 
 from services.dispatch.domain.deadlines import Counted
 from services.dispatch.domain.states import Part
@@ -16,6 +16,7 @@ from services.dispatch.whistle_tables import whistle_answers, whistle_seats, whi
 from shared.kernel.clock import parse_instant, rfc3339
 from shared.kernel.errors import Stale
 from shared.kernel.worktime import parse_target
+from shared.ledger.fixed import Fixed
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(Whistle) if field.name != "seats")
 _SEAT_FIELDS = tuple(field.name for field in dataclasses.fields(Seat))
@@ -32,18 +33,18 @@ def matter_of_whistle(db: Connection, whistle_id: str) -> str | None:
     return db.execute(select(whistles.c.matter_id).where(whistles.c.id == whistle_id)).scalar_one_or_none()
 
 
-_OF_MATTER = (
+_QUERY = (
     select(whistles).where(whistles.c.matter_id == bindparam("of_matter")).order_by(whistles.c.blown_at, whistles.c.id)
 )
-_RUNNING = _OF_MATTER.where(whistles.c.ended_at.is_(None))
+_OF_MATTER, _RUNNING = Fixed(_QUERY), Fixed(_QUERY.where(whistles.c.ended_at.is_(None)))
 
 
 def of_matter(db: Connection, matter_id: str, *, running: bool = False) -> tuple[Whistle, ...]:
     """A matter's calls, oldest first."""
-    return whole(db, db.execute(_RUNNING if running else _OF_MATTER, {"of_matter": matter_id}).all())
+    return whole(db, (_RUNNING if running else _OF_MATTER).all(db, {"of_matter": matter_id}))
 
 
-def whole(db: Connection, rows: Sequence[Row[Any]]) -> tuple[Whistle, ...]:
+def whole(db: Connection, rows: Sequence[Any]) -> tuple[Whistle, ...]:
     """Rows of `whistles` as calls, with their seats; two statements at most."""
     if not rows:
         return ()
@@ -57,13 +58,12 @@ def whole(db: Connection, rows: Sequence[Row[Any]]) -> tuple[Whistle, ...]:
     for row in db.execute(query):
         taken.setdefault(row.whistle_id, []).append(_seat(row, calls[row.whistle_id]))
     return tuple(
-        Whistle(**{name: row._mapping[name] for name in _FIELDS}, seats=tuple(taken.get(row.id, ())))  # noqa: SLF001 -- a row's mapping
-        for row in rows
+        Whistle(**{name: getattr(row, name) for name in _FIELDS}, seats=tuple(taken.get(row.id, ()))) for row in rows
     )
 
 
 def _seat(row: Row[Any], call: Row[Any]) -> Seat:
-    values: dict[str, Any] = {name: row._mapping[name] for name in _SEAT_FIELDS}  # noqa: SLF001 -- a row's mapping
+    values: dict[str, Any] = {name: getattr(row, name) for name in _SEAT_FIELDS}
     if values["report_in_by"] is None:
         # Written by release 0.1: one deadline for all, and its passing was told for all at once.
         values |= {"report_in_by": call.report_in_by, "absent_at": call.overdue_at}
@@ -127,15 +127,17 @@ def answers_of(db: Connection, whistle_ids: Sequence[str]) -> Sequence[Row[Any]]
     ).all()
 
 
+_DUE = Fixed(
+    select(whistles.c.id, whistles.c.matter_id)
+    .where(whistles.c.next_step_at <= bindparam("now"))
+    .order_by(whistles.c.next_step_at, whistles.c.id)
+    .limit(bindparam("most", type_=Integer()))
+)
+
+
 def due(db: Connection, now: datetime, limit: int) -> Sequence[tuple[str, str]]:
     """(call, matter) with a deadline that has passed, the oldest first."""
-    query = (
-        select(whistles.c.id, whistles.c.matter_id)
-        .where(whistles.c.next_step_at <= now)
-        .order_by(whistles.c.next_step_at, whistles.c.id)
-        .limit(limit)
-    )
-    return [(row.id, row.matter_id) for row in db.execute(query)]
+    return [(row.id, row.matter_id) for row in _DUE.all(db, {"now": now, "most": limit})]
 
 
 def next_due(db: Connection) -> datetime | None:

@@ -4,40 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Table, bindparam, func, insert, or_, select, update
 
 from services.intake.domain import OPEN, Sameness
 from services.intake.tables import contact_access, demands, matters, milestones, supplements
 from shared.kernel.errors import NotFound
+from shared.ledger.fixed import Fixed
 from shared.ledger.writes import Write, write
-
-_ADD_MATTER = insert(matters).returning(matters.c.serial)
 
 
 def add_matter(db: Connection, **values: Any) -> int:
     """Store a matter; returns its serial."""
-    serial: int = db.execute(_ADD_MATTER, {"version": 1} | values).scalar_one()
-    return serial
-
-
-_ADD_DEMAND = insert(demands).returning(demands.c.serial)
+    return _added(db, matters, {"version": 1} | values)
 
 
 def add_demand(db: Connection, **values: Any) -> int:
     """Store a demand; returns its serial."""
-    serial: int = db.execute(_ADD_DEMAND, values).scalar_one()
-    return serial
+    return _added(db, demands, values)
 
 
-_OPEN_TWIN = (
+def _added(db: Connection, table: Table, values: dict[str, Any]) -> int:
+    (serial,) = _adding(table, tuple(values)).first(db, values)
+    return int(serial)
+
+
+@lru_cache(maxsize=20)
+def _adding(table: Table, columns: tuple[str, ...]) -> Fixed:
+    return Fixed(insert(table).returning(table.c.serial), columns=columns)
+
+
+_OPEN_TWIN = Fixed(
     select(matters)
     .where(
         matters.c.text_fingerprint == bindparam("words"),
         matters.c.place_key == bindparam("place"),
         matters.c.private.is_(False),
-        matters.c.standing.in_([standing.value for standing in OPEN]),
+        or_(*(matters.c.standing == standing.value for standing in OPEN)),
         matters.c.opened_at >= bindparam("since"),
     )
     .order_by(matters.c.serial)
@@ -46,10 +51,10 @@ _OPEN_TWIN = (
 )
 
 
-def open_twin(db: Connection, same: Sameness, since: datetime) -> Row[Any] | None:
+def open_twin(db: Connection, same: Sameness, since: datetime) -> Any:
     """The oldest open matter with the same words and place, locked against closing while a demand joins it."""
     wanted = {"words": same.text_fingerprint, "place": same.place_key, "since": since}
-    return db.execute(_OPEN_TWIN, wanted).one_or_none()
+    return _OPEN_TWIN.first(db, wanted)
 
 
 def count_in(db: Connection, matter_id: str) -> int:

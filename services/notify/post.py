@@ -6,29 +6,36 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Integer, Row, bindparam, insert, select, update
 
 from services.notify.domain import BACK_OFF, Result, State, Verdict
 from services.notify.tables import addressees, attempts, contact_access, matters, messages, news
 from shared.ledger.bulk import Changing, Inserting, updating
+from shared.ledger.fixed import Fixed
+
+_PENDING = messages.c.state == State.PENDING.value
+_MISDATED = _PENDING & (
+    (messages.c.tries == 0) | (messages.c.next_attempt_at > bindparam("longest", type_=messages.c.next_attempt_at.type))
+)
+_DUE = Fixed(
+    select(messages)
+    .where(
+        messages.c.next_attempt_at.is_not(None),
+        (messages.c.next_attempt_at <= bindparam("now")) | _MISDATED,
+    )
+    .order_by(messages.c.next_attempt_at, messages.c.id)
+    .limit(bindparam("most", type_=Integer()))
+    .with_for_update(skip_locked=True)
+)
 
 
-def due(db: Connection, now: datetime, limit: int) -> Sequence[Row[Any]]:
+def due(db: Connection, now: datetime, limit: int) -> Sequence[Any]:
     """Messages whose time has come, claimed ones whose claim ran out among them; longest due first, locked for us.
 
     Also those whose instant was written by a clock that has been set back since: a first attempt needs no clock, and no
     pause is longer than the longest. What is being sent is left to its sender until the claim runs out.
     """
-    pending = messages.c.state == State.PENDING
-    misdated = pending & ((messages.c.tries == 0) | (messages.c.next_attempt_at > now + BACK_OFF[-1]))
-    query = (
-        select(messages)
-        .where(messages.c.next_attempt_at.is_not(None), (messages.c.next_attempt_at <= now) | misdated)
-        .order_by(messages.c.next_attempt_at, messages.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    return db.execute(query).all()
+    return _DUE.all(db, {"now": now, "longest": now + BACK_OFF[-1], "most": limit})
 
 
 def next_due(db: Connection) -> datetime | None:
@@ -46,7 +53,7 @@ _OPENED = ("id", "demand_id", "message_id", "purpose", "actor", "at")
 _LOG_ACCESS = Inserting(table=contact_access, columns=_OPENED)
 
 
-def claim(db: Connection, rows: Sequence[Row[Any]], at: datetime, until: datetime) -> None:
+def claim(db: Connection, rows: Sequence[Any], at: datetime, until: datetime) -> None:
     """Claim locked messages, and write down that an attempt at each begins."""
     _CLAIM.run(db, [(row.id, row.attempts + 1, until) for row in rows])
     _BEGIN.run(db, [(row.id, row.attempts + 1, at) for row in rows])
@@ -77,7 +84,7 @@ _PARTICULARS = (
 )  # fmt: skip
 
 
-def particulars(db: Connection, rows: Sequence[Row[Any]]) -> dict[str, Any]:
+def particulars(db: Connection, rows: Sequence[Any]) -> dict[str, Any]:
     """What messages need to be written, by id: addressee, news and what is known of the matter."""
     return {row.id: row for row in db.execute(_PARTICULARS, {"ids": [row.id for row in rows]})} if rows else {}
 
@@ -159,17 +166,17 @@ def delivered(db: Connection, letters: Sequence[tuple[str, str, str | None, str 
 
 def skip(db: Connection, message_id: str, reason: str, at: datetime) -> None:
     """End a message without an attempt."""
-    db.execute(
-        update(messages)
-        .where(messages.c.id == message_id)
-        .values(
-            state=State.SKIPPED,
-            reason=reason,
-            next_attempt_at=None,
-            finished_at=at,
-            version=messages.c.version + 1,
-        )
+    _SKIP.later(db, {"of_id": message_id, "because": reason, "at": at})
+
+
+_SKIP = Fixed(
+    update(messages)
+    .where(messages.c.id == bindparam("of_id"))
+    .values(
+        state=State.SKIPPED.value, reason=bindparam("because"), next_attempt_at=None, finished_at=bindparam("at"),
+        version=messages.c.version + 1,
     )
+)  # fmt: skip
 
 
 def mark_unreachable(db: Connection, demand_id: str) -> None:

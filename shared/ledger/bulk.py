@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Dialect, String, Table
 
-from shared.ledger.round_trips import LATER
+from shared.ledger import fixed
 
 Row = Sequence[Any]
 Convert = Callable[[Any], Any]
@@ -42,13 +42,14 @@ class Inserting:
         for start in range(0, len(rows), _MOST):
             some = rows[start : start + _MOST]
             if db.dialect.name == "postgresql":
-                text, parameters = _arrays(self, db.dialect), _transposed(self.table, self.columns, some, db.dialect)
-                done = db.exec_driver_sql(text, parameters, execution_options=None if self.returning else LATER)
+                text = _arrays(self, db.dialect)
+                parameters: fixed.Parameters = _transposed(self.table, self.columns, some, db.dialect)
             else:
-                text = _written_out(self, len(some))
-                done = db.exec_driver_sql(text, _flat(self.table, self.columns, some, db.dialect))
+                text, parameters = _written_out(self, len(some)), _flat(self.table, self.columns, some, db.dialect)
             if self.returning:
-                found += done.all()
+                found += fixed.run(db, text, parameters, fixed.fetched)
+            else:
+                fixed.run_later(db, text, parameters)
         return found
 
 
@@ -73,21 +74,27 @@ class Changing:
         columns = (self.key, *self.columns)
         if db.dialect.name == "postgresql":
             parameters = _transposed(self.table, columns, rows, db.dialect)
-            how = None if self.returning else LATER
-            done = db.exec_driver_sql(_update_from_arrays(self, db.dialect), parameters, execution_options=how)
-            return list(done.all()) if self.returning else []
+            text = _update_from_arrays(self, db.dialect)
+            if self.returning:
+                return fixed.run(db, text, parameters, fixed.fetched)
+            fixed.run_later(db, text, parameters)
+            return []
         converters = _converters(self.table, columns, db.dialect)
         found: list[Any] = []
         for row in rows:
             values = [_converted(convert, value) for convert, value in zip(converters, row, strict=True)]
-            done = db.exec_driver_sql(_update_one(self), (*values[1:], values[0]))
-            found += done.all() if self.returning else ()
+            read = fixed.fetched if self.returning else _nothing
+            found += fixed.run(db, _update_one(self), (*values[1:], values[0]), read)
         return found
 
 
 def updating(columns: Iterable[str]) -> str:
     """What follows DO UPDATE SET: these columns become what was to be inserted."""
     return ", ".join(f'"{name}" = excluded."{name}"' for name in columns)
+
+
+def _nothing(_cursor: Any) -> list[Any]:
+    return []
 
 
 # -- texts ---------------------------------------------------------------------------------------------------------

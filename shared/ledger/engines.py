@@ -19,7 +19,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from shared.ledger import deadline, prepared, round_trips
+from shared.ledger import deadline, prepared
 
 #: Seconds SQLite waits for another process's write lock.
 _BUSY_TIMEOUT_S = 10
@@ -47,7 +47,7 @@ def open_engine(
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(url, parsed.database)
-    engine = create_engine(
+    return create_engine(
         url,
         hide_parameters=True,
         poolclass=QueuePool,
@@ -70,16 +70,14 @@ def open_engine(
             "tcp_user_timeout": _UNACKNOWLEDGED_MS,
         },
     )
-    round_trips.let_wait(engine)
-    return engine
 
 
 def _sqlite(url: str, database: str | None) -> Engine:
     in_memory = database in (None, "", ":memory:")
     if not in_memory and database is not None:
         Path(database).parent.mkdir(parents=True, exist_ok=True)
-    # Connections are kept: closing the last one to a WAL file writes it all back, and opening it reads the schema again,
-    # which was a third of what embedded mode did.
+    # Connections are kept: closing the last one to a WAL file writes it all back, and the next one reads the schema
+    # again, which was a third of what embedded mode did.
     pool: dict[str, Any] = (
         {"poolclass": StaticPool}
         if in_memory

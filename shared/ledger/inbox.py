@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, literal_column, select, update
 
 from shared.ledger.bulk import Inserting
-from shared.ledger.dialects import built, upsert
+from shared.ledger.dialects import upsert
+from shared.ledger.fixed import Fixed
 from shared.ledger.tables import inbox, stream_positions
 
 
@@ -26,7 +27,6 @@ class Position:
     moved: bool = False
 
 
-@built
 def _step(dialect: str) -> Any:
     version = bindparam("version", type_=stream_positions.c.version.type)
     statement = upsert(dialect, stream_positions).values(
@@ -43,8 +43,11 @@ def _step(dialect: str) -> Any:
     ).returning(mine, stream_positions.c.waiting)
 
 
-_STAND = select(stream_positions.c.version, stream_positions.c.waiting).where(
-    stream_positions.c.handler == bindparam("handler"), stream_positions.c.stream == bindparam("stream")
+_STEP = Fixed(_step)
+_STAND = Fixed(
+    select(stream_positions.c.version, stream_positions.c.waiting).where(
+        stream_positions.c.handler == bindparam("handler"), stream_positions.c.stream == bindparam("stream")
+    )
 )
 
 
@@ -56,27 +59,22 @@ def step(db: Connection, handler: str, stream: str, version: int) -> Position:
     before; moved: its turn.
     """
     where = {"handler": handler, "stream": stream}
-    row = db.execute(_step(db), {**where, "version": version}).one_or_none()
+    row = _STEP.first(db, {**where, "version": version})
     if row is not None:
         return Position(version=row.version, waiting=row.waiting, moved=row.version == version)
     # The row was locked although it was not changed; what it says now stands until the transaction ends.
-    row = db.execute(_STAND, where).one()
+    row = _STAND.first(db, where)
     return Position(version=row.version, waiting=row.waiting)
 
 
-@built
-def _record(dialect: str) -> Any:
-    return (
-        upsert(dialect, inbox)
-        .values(handler=bindparam("handler"), message_id=bindparam("message_id"), handled_at=bindparam("handled_at"))
-        .on_conflict_do_nothing()
-    )
+_RECORD = Fixed(
+    lambda dialect: upsert(dialect, inbox).on_conflict_do_nothing(), columns=("handler", "message_id", "handled_at")
+)
 
 
 def record(db: Connection, handler: str, message_id: str, at: datetime) -> bool:
     """Enter the message; False when it is there already. Commits together with its effects, never apart from them."""
-    done = db.execute(_record(db), {"handler": handler, "message_id": message_id, "handled_at": at})
-    return bool(done.rowcount)
+    return bool(_RECORD.count(db, {"handler": handler, "message_id": message_id, "handled_at": at}))
 
 
 _POSITION = ("handler", "stream", "version", "waiting")

@@ -16,11 +16,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from shared.ledger.dialects import upsert
 from shared.ledger.errors import LeaseLost
+from shared.ledger.fixed import Fixed
 from shared.ledger.tables import leases
 
 #: How long a lease lasts without renewal. A successor that looks every second leads at most a second later.
@@ -63,9 +65,16 @@ class Candidate:
         self._seen.pop(name, None)
 
 
+_NAMED = leases.c.name == bindparam("name")
+_OF_TOKEN = leases.c.token == bindparam("of_token", type_=leases.c.token.type)
+_STANDS = Fixed(select(leases).where(_NAMED))
+_RENEW = Fixed(update(leases).where(_NAMED, _OF_TOKEN).values(expires_at=bindparam("until")).returning(leases.c.token))
+_FENCE = Fixed(select(leases.c.token).where(_NAMED).with_for_update())
+
+
 def take(db: Connection, name: str, candidate: Candidate, now: datetime) -> int | None:
     """Take or renew the lease; returns the token, or None while another holder's lease runs. The caller commits."""
-    row = db.execute(select(leases).where(leases.c.name == name)).one_or_none()
+    row = _STANDS.first(db, {"name": name})
     if row is None:
         token = _first(db, name, candidate, now)
     elif row.holder == candidate.holder:
@@ -86,15 +95,15 @@ def _first(db: Connection, name: str, candidate: Candidate, now: datetime) -> in
     return db.execute(statement.on_conflict_do_nothing().returning(leases.c.token)).scalar_one_or_none()
 
 
-def _renewed(db: Connection, row: Row[tuple[object, ...]], now: datetime) -> int | None:
+def _renewed(db: Connection, row: Any, now: datetime) -> int | None:
     # A holder renews whatever the row says: a clock that was set back must not put the leader to sleep. And it always
     # changes the row, even by a clock that stands still: those who watch must see a sign of life.
     until = now + DURATION if now + DURATION != row.expires_at else row.expires_at + _TICK
-    renewed = update(leases).where(leases.c.name == row.name, leases.c.token == row.token).values(expires_at=until)
-    return db.execute(renewed.returning(leases.c.token)).scalar_one_or_none()
+    renewed = _RENEW.first(db, {"name": row.name, "of_token": row.token, "until": until})
+    return None if renewed is None else renewed.token
 
 
-def _taken_over(db: Connection, row: Row[tuple[object, ...]], candidate: Candidate, now: datetime) -> int | None:
+def _taken_over(db: Connection, row: Any, candidate: Candidate, now: datetime) -> int | None:
     as_seen = (leases.c.name == row.name, leases.c.token == row.token, leases.c.expires_at == row.expires_at)
     # Never wait for the row: whoever has it locked is in the middle of a transaction that renews or fences, so lives;
     # one that stopped in there is thrown out by the server (engines.IDLE_MS), and the next look finds the row free.
@@ -111,8 +120,8 @@ def _taken_over(db: Connection, row: Row[tuple[object, ...]], candidate: Candida
 
 def fence(db: Connection, name: str, token: int) -> None:
     """Lock the lease row until the transaction ends; raises LeaseLost unless `token` is the newest."""
-    query = select(leases.c.token).where(leases.c.name == name).with_for_update()
-    if db.execute(query).scalar_one_or_none() != token:
+    found = _FENCE.first(db, {"name": name})
+    if found is None or found.token != token:
         message = f"the lease {name!r} has passed to another process"
         raise LeaseLost(message)
 

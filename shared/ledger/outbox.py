@@ -11,9 +11,10 @@ from typing import Any
 from sqlalchemy import Connection, Integer, bindparam, func, select, update
 
 from shared.contracts.envelope import Envelope
+from shared.ledger import fixed
 from shared.ledger.bulk import Inserting
 from shared.ledger.dialects import upsert
-from shared.ledger.round_trips import LATER
+from shared.ledger.fixed import Fixed
 from shared.ledger.tables import outbox, stream_heads
 
 #: Events stored by one statement.
@@ -89,7 +90,7 @@ def append_next(db: Connection, drafts: Sequence[Envelope], at: datetime) -> Non
     if db.dialect.name == "postgresql":
         for start in range(0, len(drafts), _STORED):
             values = _next_values(drafts[start : start + _STORED]) | {"at": at}
-            db.exec_driver_sql(_APPEND_NEXT, values, execution_options=LATER)
+            fixed.run_later(db, _APPEND_NEXT, values)
         return
     counts = Counter(draft.stream for draft in drafts)
     following = take_versions(db, counts)
@@ -180,6 +181,7 @@ _PENDING = (
     .order_by(outbox.c.position)
     .limit(bindparam("most", type_=Integer()))
 )
+_PENDING_OF_ALL = Fixed(_PENDING)
 
 
 def pending(db: Connection, limit: int, *, without: Collection[str] = ()) -> list[Pending]:
@@ -187,15 +189,17 @@ def pending(db: Connection, limit: int, *, without: Collection[str] = ()) -> lis
 
     Selected by `published_at IS NULL`, never by position after the last one.
     """
-    query = _PENDING
+    most = {"most": limit}
     if without:
-        query = query.where(outbox.c.stream.not_in(without))
+        rows: Sequence[Any] = db.execute(_PENDING.where(outbox.c.stream.not_in(without)), most).all()
+    else:
+        rows = _PENDING_OF_ALL.all(db, most)
     return [
         Pending(
             position=row.position, message_id=row.message_id, stream=row.stream, type=row.type,
             envelope=bytes(row.envelope), created_at=row.created_at,
         )
-        for row in db.execute(query, {"most": limit})
+        for row in rows
     ]  # fmt: skip
 
 
@@ -211,7 +215,7 @@ def mark_published(db: Connection, message_ids: Iterable[str], at: datetime) -> 
     if not ids:
         return 0
     if db.dialect.name in _MARK:
-        return db.exec_driver_sql(_MARK[db.dialect.name], {"at": at, "ids": ids}).rowcount
+        return fixed.run(db, _MARK[db.dialect.name], {"at": at, "ids": ids}, fixed.rows_written)
     statement = (
         update(outbox).where(outbox.c.message_id.in_(ids), outbox.c.published_at.is_(None)).values(published_at=at)
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select
+from sqlalchemy import Connection, Integer, bindparam, delete, func, select
 
 from shared.contracts.envelope import Envelope
 from shared.ledger import inbox
 from shared.ledger.dialects import built, upsert
+from shared.ledger.fixed import Fixed
 from shared.ledger.tables import parked, stream_positions
 
 
@@ -39,39 +40,43 @@ def park(db: Connection, handler: str, envelope: Envelope, raw: bytes, at: datet
         inbox.count_waiting(db, handler, envelope.stream, 1)
 
 
+_THIS = (
+    parked.c.handler == bindparam("handler"), parked.c.stream == bindparam("stream"),
+    parked.c.stream_version == bindparam("version"),
+)  # fmt: skip
+_UNPARK = Fixed(delete(parked).where(*_THIS))
+_SUCCESSOR = Fixed(select(parked.c.envelope).where(*_THIS))
+
+
 def unpark(db: Connection, handler: str, stream: str, version: int) -> None:
     """Remove an event that is being applied, or was, in this transaction."""
-    done = db.execute(
-        delete(parked).where(parked.c.handler == handler, parked.c.stream == stream, parked.c.stream_version == version)
-    )
-    if done.rowcount:
+    if _UNPARK.count(db, {"handler": handler, "stream": stream, "version": version}):
         inbox.count_waiting(db, handler, stream, -1)
 
 
 def successor(db: Connection, handler: str, stream: str, version: int) -> bytes | None:
     """The parked event of exactly that version, if it has arrived."""
-    query = select(parked.c.envelope).where(
-        parked.c.handler == handler, parked.c.stream == stream, parked.c.stream_version == version
-    )
-    found = db.execute(query).scalar_one_or_none()
-    return None if found is None else bytes(found)
+    found = _SUCCESSOR.first(db, {"handler": handler, "stream": stream, "version": version})
+    return None if found is None else bytes(found.envelope)
+
+
+# Looked up for each that is parked: joined, PostgreSQL may come to read every position there is.
+_APPLIED = (
+    select(stream_positions.c.version)
+    .where(stream_positions.c.handler == parked.c.handler, stream_positions.c.stream == parked.c.stream)
+    .scalar_subquery()
+)
+_READY = Fixed(
+    select(parked.c.envelope)
+    .where(parked.c.handler == bindparam("handler"), parked.c.stream_version <= _APPLIED + 1)
+    .order_by(parked.c.parked_at)
+    .limit(bindparam("most", type_=Integer()))
+)
 
 
 def ready(db: Connection, handler: str, limit: int) -> list[bytes]:
     """Parked events whose predecessor has been applied since (left behind when a process died between the two)."""
-    # Looked up for each that is parked: joined, PostgreSQL may come to read every position there is.
-    applied = (
-        select(stream_positions.c.version)
-        .where(stream_positions.c.handler == parked.c.handler, stream_positions.c.stream == parked.c.stream)
-        .scalar_subquery()
-    )
-    query = (
-        select(parked.c.envelope)
-        .where(parked.c.handler == handler, parked.c.stream_version <= applied + 1)
-        .order_by(parked.c.parked_at)
-        .limit(limit)
-    )
-    return [bytes(body) for body in db.execute(query).scalars()]
+    return [bytes(row.envelope) for row in _READY.all(db, {"handler": handler, "most": limit})]
 
 
 def backlog(db: Connection) -> tuple[int, datetime | None]:

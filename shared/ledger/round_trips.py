@@ -2,7 +2,7 @@
 
 psycopg2 says BEGIN by itself, as a statement of its own, and every statement waits for its answer; under eventlet each
 wait costs about as much CPU as a short statement. Here BEGIN goes in front of the first statement; what nobody awaits
-an answer of (SAVEPOINT, RELEASE, and statements run with `LATER`) goes in front of the next one that somebody does, at
+an answer of (SAVEPOINT, RELEASE, and what is sent with `later`) goes in front of the next one that somebody does, at
 the latest of COMMIT. Their order never changes and nothing is skipped: what fails fails there, the rest of its
 transaction with it, and COMMIT is not reached. See docs/adr/0014.
 
@@ -11,16 +11,11 @@ To psycopg2 itself the connection is always in autocommit mode; `autocommit` her
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import psycopg2
 from psycopg2 import errors, extensions
-from sqlalchemy import Engine, event
 
-#: Execution options of a statement whose answer nobody looks at: it may travel with the next one.
-LATER: Mapping[str, bool] = {"gridwhistle_later": True}
-_LATER = "gridwhistle_later"
 _BEGIN = b"BEGIN"
 #: They answer nothing and cannot fail inside a sound transaction.
 _UNAWAITED = (b"SAVEPOINT ", b"RELEASE ")
@@ -181,14 +176,3 @@ class ThriftyCursor(extensions.cursor):
         if not self.connection.left_to_psycopg2:
             self.connection.begin()
             self.connection.depart()
-
-
-def let_wait(engine: Engine) -> None:
-    """Have statements run with `LATER` wait for company."""
-
-    @event.listens_for(engine, "do_execute")
-    def _wait(cursor: Any, text: str, values: Any, context: Any) -> bool | None:
-        if _LATER not in context.execution_options:
-            return None
-        cursor.later(text, values)
-        return True

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Insert, Table, Update, bindparam, insert, update
 
-from shared.ledger.round_trips import LATER
+from shared.ledger.fixed import Fixed
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +53,17 @@ def write(db: Connection, rows: Sequence[Write]) -> None:
         parameters: dict[str, Any] = {}
         for place, row in enumerate(rows):
             parameters |= row.parameters(place)
-        db.execute(_together(tuple(row.form for row in rows)), parameters, execution_options=LATER)
+        _together(tuple(row.form for row in rows)).later(db, parameters)
         return
     for row in rows:
-        db.execute(_together((row.form,)), row.parameters(0))
+        _together((row.form,)).later(db, row.parameters(0))
 
 
 @lru_cache(maxsize=512)
-def _together(forms: tuple[_Form, ...]) -> Insert | Update:
+def _together(forms: tuple[_Form, ...]) -> Fixed:
     """Built once per combination: there are as many as there are kinds of commands, times few."""
     *first, last = (_part(form, place) for place, form in enumerate(forms))
-    return last.add_cte(*(part.cte(f"part_{place}") for place, part in enumerate(first))) if first else last
+    return Fixed(last.add_cte(*(part.cte(f"part_{place}") for place, part in enumerate(first))) if first else last)
 
 
 def _part(form: _Form, place: int) -> Insert | Update:

@@ -16,8 +16,8 @@ from shared.kernel.actor import ANONYMOUS
 from shared.kernel.errors import Conflict, Invalid
 from shared.kernel.hashing import sha256_hex
 from shared.kernel.sealing import CannotOpen
-from shared.ledger.dialects import built, upsert
-from shared.ledger.round_trips import LATER
+from shared.ledger.dialects import upsert
+from shared.ledger.fixed import Fixed
 from shared.ledger.tables import idempotency
 from shared.ledger.unit_of_work import UnitOfWork
 from shared.runtime.definition import Command, Reply
@@ -43,9 +43,9 @@ def earlier(work: UnitOfWork, command: Command, key: str, content: Any) -> Reply
     actor = _whose(work, command, content)
     this = {"actor": actor, "command": command.name, "key": key}
     claim = this | {"fingerprint": fingerprint, "reply": {}, "created_at": work.now}
-    if work.db.execute(_claim(work.db), claim).rowcount:
+    if _CLAIM.count(work.db, claim):
         return None
-    row = work.db.execute(_EARLIER, _of(this)).one()
+    row = _EARLIER.first(work.db, _of(this))
     if row.fingerprint != fingerprint:
         message = f"Idempotency-Key {key!r} was used with another body."
         raise Conflict(
@@ -67,17 +67,16 @@ def keep(work: UnitOfWork, command: Command, key: str, content: Any, reply: Repl
     """Keep the reply under the key claimed by `earlier`."""
     sealed = work.at_hand.sealer.seal({"body": dict(reply.body), "version": reply.version})
     this = {"actor": _whose(work, command, content), "command": command.name, "key": key}
-    work.db.execute(_KEEP, _of(this) | {"reply": {_SEALED: sealed}}, execution_options=LATER)
+    _KEEP.later(work.db, _of(this) | {"reply": {_SEALED: sealed}})
 
 
-@built
-def _claim(dialect: str) -> Any:
-    return upsert(dialect, idempotency).on_conflict_do_nothing()
-
-
+_CLAIM = Fixed(
+    lambda dialect: upsert(dialect, idempotency).on_conflict_do_nothing(),
+    columns=("actor", "command", "key", "fingerprint", "reply", "created_at"),
+)
 _THIS = and_(*(idempotency.c[name] == bindparam(f"of_{name}") for name in ("actor", "command", "key")))
-_EARLIER = select(idempotency.c.fingerprint, idempotency.c.reply).where(_THIS)
-_KEEP = idempotency.update().where(_THIS)
+_EARLIER = Fixed(select(idempotency.c.fingerprint, idempotency.c.reply).where(_THIS))
+_KEEP = Fixed(idempotency.update().where(_THIS), columns=("reply",))
 
 
 def _of(this: Mapping[str, str]) -> dict[str, Any]:

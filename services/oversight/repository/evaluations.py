@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
 from services.oversight.domain.evaluation import Evaluation
 from services.oversight.tables import demands, evaluations, inspections, matters, milestones
 from shared.ledger.bulk import Inserting
+from shared.ledger.fixed import Fixed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,14 +31,19 @@ class MatterSeen:
     closed_at: datetime | None
 
 
+_PRIVATE_DEMANDS = (
+    select(func.count())
+    .where(demands.c.matter_id == matters.c.matter_id, demands.c.private.is_(True))
+    .correlate(matters)
+    .scalar_subquery()
+    .label("private_demands")
+)
+_MATTER = Fixed(select(matters, _PRIVATE_DEMANDS).where(matters.c.matter_id == bindparam("of_matter")))
+
+
 def matter(db: Connection, matter_id: str) -> MatterSeen | None:
     """A matter, or None while no event of it has come; private too when one of its demands is."""
-    private_demand = (
-        select(func.count()).where(demands.c.matter_id == matter_id, demands.c.private.is_(True)).scalar_subquery()
-    )
-    row = db.execute(
-        select(matters, private_demand.label("private_demands")).where(matters.c.matter_id == matter_id)
-    ).one_or_none()
+    row = _MATTER.first(db, {"of_matter": matter_id})
     if row is None:
         return None
     return MatterSeen(
@@ -86,9 +93,12 @@ def add(db: Connection, asked: Sequence[Evaluation]) -> None:
     _ADD.run(db, [tuple(getattr(one, name) for name in _QUESTION) for one in asked])
 
 
+_FIND = Fixed(select(evaluations).where(evaluations.c.evaluation_id == bindparam("of_id")))
+
+
 def find(db: Connection, evaluation_id: str) -> Evaluation | None:
     """One question, or None."""
-    row = db.execute(select(evaluations).where(evaluations.c.evaluation_id == evaluation_id)).one_or_none()
+    row = _FIND.first(db, {"of_id": evaluation_id})
     if row is None:
         return None
     return Evaluation(
@@ -99,12 +109,18 @@ def find(db: Connection, evaluation_id: str) -> Evaluation | None:
 
 def answer(db: Connection, evaluation: Evaluation, at: datetime, **given: Any) -> bool:
     """Store the answer; False when another answer came between."""
-    statement = (
-        update(evaluations)
-        .where(evaluations.c.evaluation_id == evaluation.evaluation_id, evaluations.c.version == evaluation.version)
-        .values(answered_at=at, version=evaluation.version + 1, **given)
+    values = {"answered_at": at, "version": evaluation.version + 1, **given}
+    which = {"of_id": evaluation.evaluation_id, "of_version": evaluation.version}
+    return _answering(tuple(values)).count(db, values | which) == 1
+
+
+@lru_cache(maxsize=20)
+def _answering(columns: tuple[str, ...]) -> Fixed:
+    mine = (
+        evaluations.c.evaluation_id == bindparam("of_id"),
+        evaluations.c.version == bindparam("of_version", type_=evaluations.c.version.type),
     )
-    return db.execute(statement).rowcount == 1
+    return Fixed(update(evaluations).where(*mine), columns=columns)
 
 
 def of_matter(db: Connection, matter_id: str) -> Sequence[dict[str, Any]]:

@@ -20,6 +20,7 @@ from shared.contracts.envelope import Envelope
 from shared.kernel.clock import rfc3339
 from shared.kernel.hashing import chain_link
 from shared.ledger.bulk import Inserting
+from shared.ledger.fixed import Fixed
 
 #: The only row of trace_head.
 _HEAD = 1
@@ -45,7 +46,7 @@ def append(db: Connection, events: Sequence[tuple[Envelope, bytes]], at: datetim
         end = link
     if rows:
         _APPEND.run(db, rows)
-        db.execute(_MOVE_HEAD, {"to_position": end.position, "to_hash": end.hash})
+        _MOVE_HEAD.later(db, {"to_position": end.position, "to_hash": end.hash})
     return end
 
 
@@ -56,7 +57,7 @@ _APPEND = Inserting(
         "previous_hash", "hash",
     ),
 )  # fmt: skip
-_MOVE_HEAD = (
+_MOVE_HEAD = Fixed(
     update(trace_head)
     .where(trace_head.c.id == _HEAD)
     .values(position=bindparam("to_position"), hash=bindparam("to_hash"))

@@ -8,11 +8,12 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, insert, select
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from shared.ledger.engines import open_engine
-from shared.ledger.round_trips import LATER, ThriftyConnection
+from shared.ledger.fixed import Fixed
+from shared.ledger.round_trips import ThriftyConnection
 
 metadata = MetaData()
 desks = Table("desks", metadata, Column("id", Integer, primary_key=True), Column("name", String(40)))
-ADD = insert(desks)
+ADD = Fixed(insert(desks).inline(), columns=("id", "name"))
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def names(engine):
 
 
 def later(db, number, name="桌"):
-    db.execute(ADD, {"id": number, "name": name}, execution_options=LATER)
+    ADD.later(db, {"id": number, "name": name})
 
 
 def test_begin_travels_with_the_first_and_what_waits_with_commit(engine, sent):
@@ -83,7 +84,7 @@ def test_nothing_of_a_rollback_stays_and_what_waited_is_never_sent(engine, sent)
         later(db, 1)
         db.rollback()
         assert sent == []
-        db.execute(ADD, {"id": 2, "name": "b"})
+        db.execute(insert(desks), {"id": 2, "name": "b"})
         later(db, 3)
         db.rollback()
     assert [text.split()[0] for text in sent] == ["BEGIN;INSERT", "ROLLBACK"]
