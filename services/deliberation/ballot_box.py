@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from services.deliberation.domain import Tally
 from services.deliberation.tables import ballot_choices, ballot_receipts, ballot_voters, ballots
 from shared.kernel.errors import NotFound
+from shared.ledger.dialects import upsert
 
 
 def open_ballot(db: Connection, *, ballot_id: str, voters: Collection[str], **values: Any) -> None:
@@ -92,6 +93,15 @@ def has_receipt(db: Connection, ballot_id: str, digest: str) -> bool:
         ballot_receipts.c.ballot_id == ballot_id, ballot_receipts.c.digest == digest
     )
     return db.execute(query).first() is not None
+
+
+def was_handed_out(db: Connection, *, ballot_id: str, digest: str) -> bool:
+    """Whether the transaction that stored this receipt has committed; waits until it has ended. The caller rolls back.
+
+    Stores the receipt itself, as `outbox.was_stored` does with an event's id.
+    """
+    row = {"ballot_id": ballot_id, "digest": digest}
+    return db.execute(upsert(db.dialect.name, ballot_receipts).values(row).on_conflict_do_nothing()).rowcount == 0
 
 
 def close(db: Connection, ballot_id: str, **values: Any) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Integer, Row, bindparam, insert, select, upda
 from services.notify.domain import BACK_OFF, Result, State, Verdict
 from services.notify.tables import addressees, attempts, contact_access, matters, messages, news
 from shared.ledger.bulk import Changing, Inserting, updating
+from shared.ledger.dialects import among
 from shared.ledger.fixed import Fixed
 
 _PENDING = messages.c.state == State.PENDING.value
@@ -69,8 +70,8 @@ def log_access(db: Connection, **values: Any) -> None:
     db.execute(insert(contact_access).values(**values))
 
 
-_PARTICULARS = (
-    select(
+_PARTICULARS = Fixed(
+    lambda dialect: select(
         messages.c.id,
         addressees.c.number, addressees.c.matter_number, addressees.c.sealed, addressees.c.reachable,
         news.c.unit, news.c.reason, news.c.evaluation_id,
@@ -80,13 +81,13 @@ _PARTICULARS = (
     .join(addressees, addressees.c.demand_id == messages.c.demand_id)
     .join(news, (news.c.event_id == messages.c.event_id) & (news.c.template == messages.c.template))
     .outerjoin(matters, matters.c.id == addressees.c.matter_id)
-    .where(messages.c.id.in_(bindparam("ids", expanding=True)))
+    .where(among(dialect, messages.c.id, "ids"))
 )  # fmt: skip
 
 
 def particulars(db: Connection, rows: Sequence[Any]) -> dict[str, Any]:
     """What messages need to be written, by id: addressee, news and what is known of the matter."""
-    return {row.id: row for row in db.execute(_PARTICULARS, {"ids": [row.id for row in rows]})} if rows else {}
+    return {row.id: row for row in _PARTICULARS.all(db, {"ids": [row.id for row in rows]})} if rows else {}
 
 
 def take_up(db: Connection, message_id: str, *, demand_id: str, template: str, number: int, at: datetime) -> bool:

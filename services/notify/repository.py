@@ -7,12 +7,15 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, func, or_, select, update
 
 from services.notify.domain import State
 from services.notify.tables import addressees, attempts, matters, messages, news
 from shared.kernel.errors import NotFound, Stale
+from shared.ledger import fixed
 from shared.ledger.bulk import Inserting, updating
+from shared.ledger.dialects import among
+from shared.ledger.fixed import Fixed
 
 # -- what is known
 
@@ -42,7 +45,7 @@ def hold(db: Connection, matter_ids: Collection[str]) -> None:
     two cannot wait for each other.
     """
     if db.dialect.name == "postgresql":  # SQLite has one writer at a time
-        db.exec_driver_sql(_HOLD, {"matters": list(matter_ids)})
+        fixed.run_later(db, _HOLD, {"matters": list(matter_ids)})
 
 
 _HOLD = (
@@ -82,13 +85,13 @@ def addressee(db: Connection, demand_id: str) -> Row[Any] | None:
     return db.execute(select(addressees).where(addressees.c.demand_id == demand_id)).one_or_none()
 
 
-_ADDRESSEES_OF = (
-    select(addressees)
-    .where(addressees.c.matter_id.in_(bindparam("matters", expanding=True)))
-    .order_by(addressees.c.demand_id)
+_ADDRESSEES_OF = Fixed(
+    lambda dialect: (
+        select(addressees).where(among(dialect, addressees.c.matter_id, "matters")).order_by(addressees.c.demand_id)
+    )
 )
-_NEWS_OF = (
-    select(news).where(news.c.matter_id.in_(bindparam("matters", expanding=True))).order_by(news.c.at, news.c.event_id)
+_NEWS_OF = Fixed(
+    lambda dialect: select(news).where(among(dialect, news.c.matter_id, "matters")).order_by(news.c.at, news.c.event_id)
 )
 
 
@@ -102,10 +105,10 @@ def news_of(db: Connection, matter_ids: Collection[str]) -> list[dict[str, Any]]
     return _rows(db, _NEWS_OF, matter_ids)
 
 
-def _rows(db: Connection, query: Select[Any], matter_ids: Collection[str]) -> list[dict[str, Any]]:
+def _rows(db: Connection, query: Fixed, matter_ids: Collection[str]) -> list[dict[str, Any]]:
     if not matter_ids:
         return []
-    return [dict(row) for row in db.execute(query, {"matters": list(matter_ids)}).mappings()]
+    return [row._asdict() for row in query.all(db, {"matters": list(matter_ids)})]
 
 
 def withdraw(db: Connection, demand_id: str, *, told_at: datetime, at: datetime) -> None:

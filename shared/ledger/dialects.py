@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import JSON, Column, ColumnElement, Connection, Table, Text, any_, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 Statement = TypeVar("Statement")
@@ -19,6 +19,14 @@ Statement = TypeVar("Statement")
 def upsert(dialect: str, table: Table) -> Any:
     """An INSERT of the dialect, with `on_conflict_do_nothing` and `on_conflict_do_update`."""
     return (postgresql if dialect == "postgresql" else sqlite).insert(table)
+
+
+def among(dialect: str, column: Column[str], name: str) -> ColumnElement[bool]:
+    """Whether a column is one of the texts given as a list under `name`: one statement, however many there are."""
+    if dialect == "postgresql":
+        return column == any_(bindparam(name, type_=postgresql.ARRAY(Text())))
+    given = func.json_each(bindparam(name, type_=JSON())).table_valued("value")
+    return column.in_(select(given.c.value))
 
 
 def built(build: Callable[[str], Statement]) -> Callable[[Connection], Statement]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -61,6 +62,10 @@ class Surroundings:
     deliver: Callable[[Sequence[Envelope], UnitOfWork], None] | None = None
 
 
+#: Whether some transaction has committed; waits while it may still come to that.
+WhetherStored = Callable[[Connection], bool]
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Emitted:
     """An event that will leave, with what was known when it was emitted."""
@@ -97,8 +102,11 @@ class UnitOfWork:
     if_match: int | None = None
     #: The typed events given to `emit` so far; the application counts them once they are committed.
     events: list[Any] = field(default_factory=list)
-    #: An event of this work while its commit is asked for and not answered: whoever finds it stored knows the answer.
-    in_doubt: str | None = None
+    #: For work that emits nothing: says whether it was stored when nobody answered for its commit. Runs in a
+    #: transaction of its own, which is rolled back (as `outbox.was_stored`).
+    whether_stored: WhetherStored | None = None
+    #: What to find the answer by while the commit is asked for and not answered.
+    in_doubt: WhetherStored | None = None
     #: While several events are handled in one transaction: what their handlers put off until all have run, by name.
     #: It is done in the order of the names' first use, before anything is emitted. None: nothing may be put off.
     put_off: dict[str, PutOff] | None = None
@@ -252,7 +260,8 @@ class UnitOfWork:
         if drafts:
             outbox.append_next(self.db, drafts, self.now)
         outbox.append(self.db, self.letters(), self.now)
-        self.in_doubt = drafts[0].id if drafts else None
+        stored = partial(outbox.was_stored, message_id=drafts[0].id, at=self.now) if drafts else None
+        self.in_doubt = stored or self.whether_stored
         self.db.commit()
         self.in_doubt = None
         self._emitted.clear()

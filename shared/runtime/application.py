@@ -19,12 +19,12 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from shared.contracts import shapes
 from shared.kernel.actor import ANONYMOUS, SYSTEM, Actor
 from shared.kernel.errors import Forbidden, Invalid, NotFound, Refusal, Unauthenticated
-from shared.ledger import lease, outbox
+from shared.ledger import lease
 from shared.ledger.errors import HandlerFailed, LeaseLost, Transient, is_transient, what_passes
 from shared.ledger.lease import Candidate
 from shared.ledger.letters import Letter, LetterBox
 from shared.ledger.reception import Outcome, Received, Reception
-from shared.ledger.unit_of_work import Surroundings, UnitOfWork, look_only, unit_of_work
+from shared.ledger.unit_of_work import Surroundings, UnitOfWork, WhetherStored, look_only, unit_of_work
 from shared.runtime import repetition
 from shared.runtime.definition import Command, DueWork, OutwardWork, Query, Reply, ServiceDefinition
 from shared.runtime.metrics import ServiceMetrics
@@ -64,9 +64,9 @@ class OutcomeUnknown(Refusal):
 class _InDoubt(Exception):
     """A commit was asked for and not answered. Find out before trying again."""
 
-    def __init__(self, message_id: str, reply: Reply, events: Sequence[Any]) -> None:
-        super().__init__(message_id)
-        self.message_id, self.reply, self.events = message_id, reply, events
+    def __init__(self, whether_stored: WhetherStored, reply: Reply, events: Sequence[Any]) -> None:
+        super().__init__()
+        self.whether_stored, self.reply, self.events = whether_stored, reply, events
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,8 +202,7 @@ class Application:
             try:
                 work.commit()
             except DBAPIError as error:
-                # Lost between the question and the answer. Under a key, trying again finds the reply if it was done; so
-                # does what emits nothing, by its own state.
+                # Lost between the question and the answer. Under a key, trying again finds the reply if it was done.
                 if key is not None or work.in_doubt is None or not error.connection_invalidated:
                     raise
                 raise _InDoubt(work.in_doubt, reply, work.events) from error
@@ -216,7 +215,7 @@ class Application:
         for attempt in range(1, _DOUBTS + 1):
             try:
                 with unit_of_work(self.at_hand) as work:
-                    return outbox.was_stored(work.db, doubt.message_id, work.now)
+                    return doubt.whether_stored(work.db)
             except DBAPIError as error:
                 if not is_transient(error):
                     raise

@@ -27,6 +27,8 @@ from shared.runtime import doors, http
 from shared.runtime.auth import Gatekeeper
 from shared.runtime.settings import Settings
 from tests.chaos.proxy import HOST, Proxy
+from tests.unit.deliberation.conftest import HOST as HOSTING
+from tests.unit.deliberation.conftest import VOTERS, Platform
 
 PACK = Path(__file__).parents[2] / "deploy" / "jurisdictions" / "jianwai"
 START = datetime(2026, 11, 16, 1, 0, tzinfo=UTC)
@@ -119,6 +121,31 @@ def test_without_a_key_a_lost_answer_is_found_out_and_nothing_is_done_twice(town
     with reading(town.direct["intake"]) as db:
         found = db.execute(select(demands.c.demand_id)).scalars().all()
     assert answer.json["demand_id"] in found
+
+
+def test_a_vote_whose_answer_was_lost_is_counted_once_and_its_receipt_is_given(postgresql, proxy):
+    """It emits nothing and its reply is kept nowhere, so that nobody can pair voter and choice."""
+    proxy.heal()
+    proxy.upstreams([(HOST, postgresql.port)])
+    postgresql.url_for("town_votes_deliberation")
+    settings = Settings(
+        database_url=proxy.url(postgresql.url_for("postgres")).rsplit("/", 1)[0] + "/town_votes_{service}",
+        jurisdiction=Path(), contact_keys=new_key_text(), token_secret="t" * 40, link_secret="l" * 40,
+    )  # fmt: skip
+    suite = Suite.open(settings, load(PACK), START, only=["deliberation"], create_tables=True)
+    hall = Platform(suite.applications["deliberation"], suite.clock, suite.jurisdiction)
+    topic = hall.do("open-topic", HOSTING, matter=hall.matter(), title="怎么修").body["topic_id"]
+    ballot = hall.do("open-ballot", HOSTING, topic=topic, question="同意吗", voters=list(VOTERS)).body["ballot_id"]
+    lost = proxy.counts()["lost"]
+    for voter in VOTERS:
+        proxy.lose_answer_to(COMMIT)
+        receipt = hall.do("cast-vote", voter, ballot=ballot, choice="yes").body["receipt"]
+        assert hall.ask("receipt", voter, ballot=ballot, code=receipt)["counted"]
+        assert hall.refused("cast-vote", voter, ballot=ballot, choice="no") == "already-voted"
+    assert proxy.counts()["lost"] == lost + len(VOTERS)
+    assert hall.do("close-ballot", HOSTING, ballot=ballot).body["yes"] == len(VOTERS)
+    suite.close()
+    postgresql.drop("town_votes_deliberation")
 
 
 def test_without_a_key_and_with_the_database_gone_the_answer_says_that_nobody_knows(town, monkeypatch):

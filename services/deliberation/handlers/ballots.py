@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Row
@@ -61,11 +62,14 @@ def cast_vote(command: commands.CastVote, work: UnitOfWork) -> Reply:
         raise Conflict(message, code="ballot-closed", where="ballot", remedy="The count follows at once.")
     domain.check_voter(listed=True, has_voted=bool(standing))
     receipt = work.at_hand.ids.code()
+    digest = receipt_digest(receipt)
     dropped = ballot_box.drop_in(
-        work.db, ballot.id, work.actor.id, command.choice,
-        slip=sha256_hex(work.at_hand.ids.code().encode()), receipt=receipt_digest(receipt),
+        work.db, ballot.id, work.actor.id, command.choice, slip=sha256_hex(work.at_hand.ids.code().encode()),
+        receipt=digest,
     )  # fmt: skip
     domain.check_voter(listed=True, has_voted=not dropped)
+    # The reply is kept nowhere: when nobody answers for the commit, the receipt alone tells whose vote it was.
+    work.whether_stored = partial(ballot_box.was_handed_out, ballot_id=ballot.id, digest=digest)
     return Reply(body={"ballot_id": ballot.id, "receipt": receipt})
 
 

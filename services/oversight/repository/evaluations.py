@@ -8,11 +8,12 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from services.oversight.domain.evaluation import Evaluation
 from services.oversight.tables import demands, evaluations, inspections, matters, milestones
 from shared.ledger.bulk import Inserting
+from shared.ledger.dialects import among
 from shared.ledger.fixed import Fixed
 
 
@@ -58,28 +59,30 @@ def handlers_of(db: Connection, matter_id: str) -> frozenset[str]:
     return frozenset(db.execute(query).scalars())
 
 
-_TO_ASK = (
-    select(demands.c.matter_id, demands.c.demand_id, matters.c.attempt)
-    .join(matters, matters.c.matter_id == demands.c.matter_id)
-    .outerjoin(
-        evaluations,
-        and_(evaluations.c.demand_id == demands.c.demand_id, evaluations.c.attempt == matters.c.attempt),
+def _to_ask(dialect: str) -> Any:
+    asked = (evaluations.c.demand_id == demands.c.demand_id) & (evaluations.c.attempt == matters.c.attempt)
+    return (
+        select(demands.c.matter_id, demands.c.demand_id, matters.c.attempt)
+        .join(matters, matters.c.matter_id == demands.c.matter_id)
+        .outerjoin(evaluations, asked)
+        .where(
+            among(dialect, demands.c.matter_id, "matters"),
+            demands.c.withdrawn_at.is_(None),
+            among(dialect, matters.c.state, "states"),
+            evaluations.c.evaluation_id.is_(None),
+        )
+        .order_by(demands.c.registered_at, demands.c.demand_id)
     )
-    .where(
-        demands.c.matter_id.in_(bindparam("matters", expanding=True)),
-        demands.c.withdrawn_at.is_(None),
-        matters.c.state.in_(bindparam("states", expanding=True)),
-        evaluations.c.evaluation_id.is_(None),
-    )
-    .order_by(demands.c.registered_at, demands.c.demand_id)
-)
+
+
+_TO_ASK = Fixed(_to_ask)
 
 
 def to_ask(db: Connection, matter_ids: Sequence[str], states: Sequence[str]) -> dict[str, list[tuple[str, int]]]:
     """Matter -> (demand id, attempt) of those askers who were not asked yet, of matters in one of these states."""
     found: dict[str, list[tuple[str, int]]] = {}
     if matter_ids:
-        for row in db.execute(_TO_ASK, {"matters": matter_ids, "states": states}):
+        for row in _TO_ASK.all(db, {"matters": list(matter_ids), "states": list(states)}):
             found.setdefault(row.matter_id, []).append((row.demand_id, row.attempt))
     return found
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import Connection, func, insert, select
+from sqlalchemy.exc import OperationalError
 
 from services.deliberation import tables
 from services.deliberation.web.routes import ROUTES
@@ -141,3 +142,20 @@ def test_an_altered_ballot_is_left_to_people_and_stops_no_other(platform, voting
     assert platform.refused("close-ballot", HOST, ballot=bad) == "ballot-miscounted"
     with reading(platform.application.at_hand.engine) as db:
         assert db.execute(select(func.count()).where(tables.ballots.c.closed_at.is_(None))).scalar_one() == 1
+
+
+def test_a_vote_whose_commit_nobody_answered_for_still_gets_its_receipt(voting, platform, monkeypatch):
+    """Told "already-voted" for a vote that was just counted, the voter would be left without a receipt."""
+    _, ballot = voting()
+    for voter, stored in (("branch-secretary-guanghua-dongli-1", True), (VOTER, False)):
+        commit = Connection.commit
+
+        def lose_the_answer(db, stored=stored, commit=commit):
+            monkeypatch.setattr(Connection, "commit", commit)
+            (commit if stored else Connection.rollback)(db)
+            raise OperationalError("COMMIT", None, Exception("the link broke"), connection_invalidated=True)
+
+        monkeypatch.setattr(Connection, "commit", lose_the_answer)
+        receipt = platform.do("cast-vote", voter, ballot=ballot, choice="yes").body["receipt"]
+        assert platform.ask("receipt", voter, ballot=ballot, code=receipt)["counted"] is True
+    assert platform.do("close-ballot", HOST, ballot=ballot).body["yes"] == 2
