@@ -31,22 +31,12 @@ from eventlet import hubs  # noqa: E402 -- after the patch, as everything
 
 from shared.ledger import deadline  # noqa: E402
 
-#: Milliseconds in which PostgreSQL's answer is awaited without letting others go on: most come within one, and going
-#: through the hub and back costs more than they take. Not patched: this is a wait of the whole process.
-LOOK_MS = int(os.environ.get("LOOK_MS", "1"))
-_select = eventlet.patcher.original("select")
-
 
 class _Late(Exception):
     """Raised in a green thread whose wait is over; never leaves this module."""
 
 
 def _waits(descriptor: int, writing: bool, seconds: float) -> bool:  # noqa: FBT001 -- as deadline.Waits
-    if LOOK_MS and not writing:
-        look = _select.poll()
-        look.register(descriptor, _select.POLLIN)
-        if look.poll(LOOK_MS):
-            return True
     try:
         hubs.trampoline(
             descriptor, read=not writing, write=writing, timeout=None if seconds == math.inf else seconds,
