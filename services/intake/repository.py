@@ -163,7 +163,7 @@ def set_standing(db: Connection, matter_id: str, standing: str, at: datetime, un
     write(db, [milestone, Write(matters, values, of={"matter_id": matter_id}, raised=("version",))])
 
 
-_SET_CLASS = (
+_SET_CLASS = Fixed(
     update(matters)
     .where(matters.c.matter_id == bindparam("of_matter"))
     .values(
@@ -175,7 +175,7 @@ _SET_CLASS = (
 
 def set_class(db: Connection, matter_id: str, response_class: str, category: str | None) -> None:
     """Note the class that dispatch decided on."""
-    db.execute(_SET_CLASS, {"of_matter": matter_id, "to_class": response_class, "of_category": category})
+    _SET_CLASS.later(db, {"of_matter": matter_id, "to_class": response_class, "of_category": category})
 
 
 def milestones_of(db: Connection, matter_id: str) -> Sequence[Row[Any]]:

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Row
 
@@ -27,6 +27,8 @@ from shared.ledger.unit_of_work import Surroundings, UnitOfWork
 from shared.plugins import Contact, Message, PermanentFailure, Plugin, PluginBroken, Receipt, TemporaryFailure
 
 log = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
 
 #: Entry points that are notifiers.
 GROUP = "gridwhistle.notifiers"
@@ -205,6 +207,25 @@ def hand_over(at_hand: Surroundings, chosen: tuple[Plugin, str], filled: Filled)
     return Sent(
         **about, result=Result.DELIVERED, provider_ref=None if reference is None else str(reference)[:_REF_LIMIT]
     )
+
+
+def settle(at_hand: Surroundings, done: Sequence[tuple[Item, Sent]]) -> list[tuple[Item, Sent]]:
+    """Have the channels finish what they do once for several letters; if one cannot, its letters are not delivered."""
+    used = {sent.channel for _, sent in done if sent.result is Result.DELIVERED}
+    failed: dict[str, str] = {}
+    for plugin in at_hand.plugins.of(GROUP):
+        finish = getattr(plugin.made, "settle", None)
+        if plugin.name in used and finish is not None:
+            try:
+                at_hand.plugins.call(plugin, finish, expected=(TemporaryFailure,))
+            except (TemporaryFailure, PluginBroken) as error:
+                failed[plugin.name] = str(error)
+    return [
+        (item, replace(sent, result=Result.TEMPORARY, detail=failed[sent.channel], provider_ref=None))
+        if sent.channel in failed and sent.result is Result.DELIVERED
+        else (item, sent)
+        for item, sent in done
+    ]
 
 
 def record(work: UnitOfWork, done: Sequence[tuple[Letter, Sent]]) -> None:

@@ -12,7 +12,15 @@ given the database, and never be trusted: whatever it raises is counted and show
 from __future__ import annotations
 
 from shared.plugins.loader import GROUPS, Plugin, PluginBroken, Plugins, load
-from shared.plugins.notifiers import Contact, Message, Notifier, PermanentFailure, Receipt, TemporaryFailure
+from shared.plugins.notifiers import (
+    Contact,
+    Message,
+    Notifier,
+    PermanentFailure,
+    Receipt,
+    SettlingNotifier,
+    TemporaryFailure,
+)
 from shared.plugins.settings import PluginSettings
 
 __all__ = [
@@ -26,6 +34,7 @@ __all__ = [
     "PluginSettings",
     "Plugins",
     "Receipt",
+    "SettlingNotifier",
     "TemporaryFailure",
     "load",
 ]

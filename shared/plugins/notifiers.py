@@ -76,3 +76,11 @@ class Notifier(Protocol):
     def send(self, message: Message) -> Receipt:
         """Hand the message over within seconds. Raises TemporaryFailure or PermanentFailure."""
         ...
+
+
+class SettlingNotifier(Notifier, Protocol):
+    """A channel that does something once for several messages: only then are they handed over."""
+
+    def settle(self) -> None:
+        """Finish what `send` began since the last call: sync a file, flush a batch. Raises TemporaryFailure for all."""
+        ...

@@ -359,8 +359,9 @@ class Application:
             unrecorded.append((item, outward.carry_out(self.at_hand, item)))
             if time.monotonic() - since < _RECORD_WITHIN_S and place < len(items) - 1:
                 continue
+            done = unrecorded if outward.settle is None else outward.settle(self.at_hand, unrecorded)
             with self._outward_unit() as work:
-                outward.record(work, unrecorded)
+                outward.record(work, done)
                 work.commit()
             self._observe(work.events)
             unrecorded, since = [], time.monotonic()

@@ -143,6 +143,9 @@ class OutwardWork:
     next_due: Callable[[Connection], datetime | None]
     #: Items per claim.
     batch: int = 20
+    #: What several items need done once before their results may be stored, with no transaction open; returns the
+    #: results, which it may change. Raises nothing.
+    settle: Callable[[Surroundings, Sequence[tuple[Any, Any]]], Sequence[tuple[Any, Any]]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

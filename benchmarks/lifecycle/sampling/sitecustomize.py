@@ -44,9 +44,12 @@ def _sample(_number: int, frame: FrameType | None) -> None:
 
 
 def _write() -> None:
+    # A sample taken meanwhile would change what is being written.
+    kept = signal.signal(signal.SIGPROF, signal.SIG_IGN)
     name = sys.argv[sys.argv.index("--name") + 1] if "--name" in sys.argv else f"process-{os.getpid()}"
     content = {"samples": _taken, "own": _own.most_common(80), "below": _below.most_common(300)}
     Path(_FOLDER, f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+    signal.signal(signal.SIGPROF, kept)
 
 
 if _FOLDER and "deploy.launcher.process" in " ".join(sys.orig_argv):

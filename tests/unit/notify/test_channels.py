@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import stat
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
@@ -256,3 +258,23 @@ def test_the_file_takes_any_address(letters):
     assert letters.address(Contact(phone="1", mail="a@b")) == "1"
     assert letters.address(Contact(mail="a@b")) == "a@b"
     assert letters.address(Contact(name="王")) is None
+
+
+def test_what_was_appended_is_synced_together(letters, monkeypatch):
+    synced, sync = [], os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (synced.append(os.fstat(descriptor).st_size), sync(descriptor)))
+    letters.send(message())
+    letters.send(message(id="m-78"))
+    assert synced == []
+    letters.settle()
+    assert synced == [letters.path.stat().st_size]
+
+
+def test_a_disk_that_cannot_keep_what_was_appended_is_a_temporary_failure(letters, monkeypatch):
+    def full(_descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    letters.send(message())
+    with pytest.raises(TemporaryFailure, match="No space left"):
+        letters.settle()

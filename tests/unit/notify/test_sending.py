@@ -71,6 +71,30 @@ def test_after_the_last_pause_a_desk_has_to_call_and_may_have_it_retried(waiting
         desk.application.execute("notify.retry-message", {"message": message.id}, desk.actor(CLERK))
 
 
+def test_letters_of_a_channel_that_settles_are_delivered_when_it_has(desk):
+    channel = desk.recorder
+    settled = []
+
+    def settle():
+        settled.append(len(channel.sent))
+        if len(settled) == 1:
+            raise TemporaryFailure("disk full")
+
+    channel.settle = settle
+    desk.hear(desk.registered(), desk.opened())
+    desk.hear(desk.registered("d-2", "m-2"), desk.opened("m-2", demand_id="d-2"))
+    desk.send()
+    assert settled == [2]
+    waiting = {(row.state, row.reason, row.provider_ref) for row in desk.rows(tables.messages)}
+    assert waiting == {("pending", "disk full", None)}
+    assert desk.events() == []
+    desk.clock.advance(timedelta(minutes=1))
+    desk.send()
+    assert settled == [2, 4]
+    assert [row.state for row in desk.rows(tables.messages)] == ["delivered"] * 2
+    assert len(desk.events()) == 2
+
+
 def test_a_permanent_failure_is_not_tried_again(waiting):
     waiting.recorder.plan = [PermanentFailure("no such number")]
     waiting.send()
