@@ -25,9 +25,10 @@ from shared.ledger.round_trips import ThriftyCursor
 
 #: Runs of a text on one connection before it is worth a PREPARE, as in psycopg 3.
 WORTH_IT = 5
-#: Runs after which a statement is prepared anew: a plan made for an empty table reads the full one from end to end, and
-#: PostgreSQL replaces it only when the table's statistics are renewed, which may be minutes later.
-GOOD_FOR = 128
+#: Runs after which a statement is prepared anew, at first and at most: a plan made for an empty table reads the full
+#: one from end to end, and PostgreSQL replaces it only when the table's statistics are renewed, which may be minutes
+#: later. Doubled each time: the longer a connection has run it, the less its tables change in as many runs.
+GOOD_FOR, GOOD_FOR_MOST = 128, 2_048
 #: Statements that one connection keeps prepared at most; the one unused for longest makes room.
 MOST_KEPT = 200
 #: Texts counted on one connection before counting begins anew: some are never the same twice.
@@ -55,6 +56,8 @@ class Running:
 
     prepared: Prepared
     left: int
+    #: `left` as it was when it was prepared.
+    good_for: int
 
 
 @dataclass(slots=True)
@@ -104,7 +107,7 @@ class PreparingCursor(ThriftyCursor):
                 kept.statements.move_to_end(query)
                 return found.prepared
             super().later(kept.statements.pop(query).prepared.drop)
-            return self._prepare(query, values, kept)
+            return self._prepare(query, values, kept, min(2 * found.good_for, GOOD_FOR_MOST))
         if query in _refused:
             return None
         kept.counts[query] += 1
@@ -113,9 +116,9 @@ class PreparingCursor(ThriftyCursor):
                 kept.counts.clear()
             return None
         del kept.counts[query]
-        return self._prepare(query, values, kept)
+        return self._prepare(query, values, kept, GOOD_FOR)
 
-    def _prepare(self, query: str, values: Mapping[str, Any], kept: Kept) -> Prepared | None:
+    def _prepare(self, query: str, values: Mapping[str, Any], kept: Kept, good_for: int) -> Prepared | None:
         if not _PREPARABLE.match(query) or self.name is not None:
             _refused.add(query)
             return None
@@ -137,7 +140,7 @@ class PreparingCursor(ThriftyCursor):
         while len(kept.statements) >= MOST_KEPT:
             _, oldest = kept.statements.popitem(last=False)
             super().later(oldest.prepared.drop)
-        kept.statements[query] = Running(prepared, GOOD_FOR)
+        kept.statements[query] = Running(prepared, good_for, good_for)
         return prepared
 
 

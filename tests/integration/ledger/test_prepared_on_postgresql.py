@@ -86,17 +86,18 @@ def test_what_cannot_be_prepared_goes_on_as_before(engine):
             assert db.exec_driver_sql(nested, {"key": "k", "value": "v"}).scalar() == '{"k": "v"}'
 
 
-def test_a_plan_is_made_anew_when_it_has_run_for_a_while(engine, monkeypatch):
+def test_a_plan_is_made_anew_when_it_has_run_for_a_while_and_each_time_later(engine, monkeypatch):
     monkeypatch.setattr(prepared, "GOOD_FOR", 4)
+    monkeypatch.setattr(prepared, "GOOD_FOR_MOST", 8)
     made = []
     prepare = prepared.PreparingCursor._prepare
     monkeypatch.setattr(
-        prepared.PreparingCursor, "_prepare", lambda self, *about: made.append(1) or prepare(self, *about)
+        prepared.PreparingCursor, "_prepare", lambda self, *about: made.append(number) or prepare(self, *about)
     )
     with engine.connect() as db:
-        for number in range(prepared.WORTH_IT + 8):
+        for number in range(1, 26):
             put(db, number)
-        assert len(made) == 3
+        assert made == [prepared.WORTH_IT, 9, 17, 25]
         assert len(kept_by(db)) == 1
 
 
