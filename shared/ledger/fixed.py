@@ -135,29 +135,41 @@ class _Ready:
 
 def run(db: Connection, text: str, parameters: Parameters, read: Callable[[Any], Read]) -> Read:
     """Send a text in the driver's own words, and read the answer from its cursor. Raises DBAPIError as SQLAlchemy."""
-    cursor = _cursor(db)
-    try:
-        text, parameters = _heard(db, cursor, text, parameters)
-        cursor.execute(text, parameters)
-        return read(cursor)
-    except BaseException as error:  # noqa: BLE001 -- looked at and raised again
-        _raise(db, cursor, text, error)
-    finally:
-        with suppress(db.dialect.loaded_dbapi.Error):
-            cursor.close()
+    return _on_a_cursor(db, text, parameters, read, later=False)
 
 
 def run_later(db: Connection, text: str, parameters: Parameters) -> None:
     """As `run` for what nobody awaits an answer of: where the driver can keep it back, it goes with the next one."""
-    cursor = _cursor(db)
+    _on_a_cursor(db, text, parameters, _unread, later=True)
+
+
+def _on_a_cursor(
+    db: Connection, text: str, parameters: Parameters, read: Callable[[Any], Read], *, later: bool
+) -> Read:
+    cursor: Any = None
     try:
-        text, parameters = _heard(db, cursor, text, parameters)
-        getattr(cursor, "later", cursor.execute)(text, parameters)
-    except BaseException as error:  # noqa: BLE001 -- as above
+        if not db.in_transaction():
+            db.begin()
+        cursor = db.connection.cursor()
+        for hear in _listeners(db):
+            text, parameters = hear(db, cursor, text, parameters, None, False)  # noqa: FBT003 -- as SQLAlchemy calls it
+        (getattr(cursor, "later", cursor.execute) if later else cursor.execute)(text, parameters)
+        return read(cursor)
+    except BaseException as error:  # noqa: BLE001 -- looked at and raised again
         _raise(db, cursor, text, error)
     finally:
-        with suppress(db.dialect.loaded_dbapi.Error):
-            cursor.close()
+        if cursor is not None:
+            with suppress(db.dialect.loaded_dbapi.Error):
+                cursor.close()
+
+
+def _listeners(db: Connection) -> Any:
+    listening: Any = db.engine.dispatch
+    return listening.before_cursor_execute
+
+
+def _unread(_cursor: Any) -> None:
+    """Nothing to read."""
 
 
 def fetched(cursor: Any) -> list[Any]:
@@ -177,19 +189,6 @@ def _row(names: tuple[str, ...]) -> Callable[[Iterable[Any]], Any]:
 def rows_written(cursor: Any) -> int:
     """To read with: how many rows were written."""
     return int(cursor.rowcount)
-
-
-def _cursor(db: Connection) -> Any:
-    if not db.in_transaction():
-        db.begin()
-    return db.connection.cursor()
-
-
-def _heard(db: Connection, cursor: Any, text: str, parameters: Parameters) -> tuple[str, Parameters]:
-    listening: Any = db.engine.dispatch
-    for hear in listening.before_cursor_execute:
-        text, parameters = hear(db, cursor, text, parameters, None, False)  # noqa: FBT003 -- as SQLAlchemy calls it
-    return text, parameters
 
 
 def _raise(db: Connection, cursor: Any, text: str, error: BaseException) -> NoReturn:

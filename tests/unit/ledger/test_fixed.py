@@ -20,7 +20,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import IntegrityError, PendingRollbackError
+from sqlalchemy.exc import DBAPIError, IntegrityError, PendingRollbackError
 
 from shared.ledger.dialects import upsert
 from shared.ledger.engines import open_engine, reading, writing
@@ -117,6 +117,17 @@ def test_a_thread_that_is_killed_meanwhile_leaves_no_connection_behind(engine):
         assert db.invalidated
         with pytest.raises(PendingRollbackError):
             ALL.all(db, {})
+    with reading(engine) as db:
+        assert ALL.all(db, {}) == []
+
+
+def test_a_connection_that_was_closed_is_an_error_of_sqlalchemy_and_is_replaced(engine):
+    with reading(engine) as db:
+        db.connection.dbapi_connection.close()
+        with pytest.raises(DBAPIError) as caught:
+            ALL.all(db, {})
+        assert caught.value.connection_invalidated
+        assert db.invalidated
     with reading(engine) as db:
         assert ALL.all(db, {}) == []
 
