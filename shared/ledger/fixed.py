@@ -13,7 +13,7 @@ from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Delete, Dialect, Insert, Update
 from sqlalchemy.exc import DBAPIError
@@ -155,8 +155,12 @@ def _on_a_cursor(
             text, parameters = hear(db, cursor, text, parameters, None, False)  # noqa: FBT003 -- as SQLAlchemy calls it
         (getattr(cursor, "later", cursor.execute) if later else cursor.execute)(text, parameters)
         return read(cursor)
-    except BaseException as error:  # noqa: BLE001 -- looked at and raised again
-        _raise(db, cursor, text, error)
+    except db.dialect.loaded_dbapi.Error as error:
+        raise _as_sqlalchemy(db, cursor, text, error) from error
+    except BaseException as error:
+        if not isinstance(error, Exception) and not db.invalidated:
+            db.invalidate(error)  # its thread was killed while an answer was on its way
+        raise
     finally:
         if cursor is not None:
             with suppress(db.dialect.loaded_dbapi.Error):
@@ -191,21 +195,18 @@ def rows_written(cursor: Any) -> int:
     return int(cursor.rowcount)
 
 
-def _raise(db: Connection, cursor: Any, text: str, error: BaseException) -> NoReturn:
+def _as_sqlalchemy(db: Connection, cursor: Any, text: str, error: Exception) -> Exception:
     """What SQLAlchemy would have raised, after what it would have done with the connection."""
-    dbapi = db.dialect.loaded_dbapi.Error
-    if not isinstance(error, dbapi):
-        if not isinstance(error, Exception) and not db.invalidated:
-            db.invalidate(error)  # its thread was killed while an answer was on its way
-        raise error
     known = None if db.invalidated else db.connection.dbapi_connection
     lost = db.dialect.is_disconnect(error, known, cursor)
     if lost and not db.invalidated:
         db.invalidate(error)
         db.engine.dispose(close=False)  # those that wait in the pool were lost with it
-    raise DBAPIError.instance(
+    dbapi = db.dialect.loaded_dbapi.Error
+    made: Exception = DBAPIError.instance(
         text, None, error, dbapi, hide_parameters=True, connection_invalidated=lost, dialect=db.dialect
-    ) from error
+    )
+    return made
 
 
 def _refuse_defaults(statement: Any) -> None:
