@@ -195,7 +195,7 @@ def rows_written(cursor: Any) -> int:
     return int(cursor.rowcount)
 
 
-def _as_sqlalchemy(db: Connection, cursor: Any, text: str, error: Exception) -> Exception:
+def _as_sqlalchemy(db: Connection, cursor: Any, text: str, error: Any) -> Exception:
     """What SQLAlchemy would have raised, after what it would have done with the connection."""
     known = None if db.invalidated else db.connection.dbapi_connection
     lost = db.dialect.is_disconnect(error, known, cursor)
