@@ -21,7 +21,7 @@ from nameko.extensions import ProviderCollector, SharedExtension
 
 from shared.runtime.health import STARTING
 from shared.runtime.running import RunningService
-from shared.wire.connection import BROKER_ERRORS, limit_waits, read_ahead, sanitized
+from shared.wire.connection import BROKER_ERRORS, SOCKET_SETTINGS, limit_waits, read_ahead, sanitized
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,10 @@ class RawQueueConsumer(SharedExtension, ProviderCollector, ConsumerMixin):
     @property
     def connection(self) -> Connection:
         """How ConsumerMixin connects."""
-        return Connection(self.running.broker_url, heartbeat=self.running.heartbeat_s, connect_timeout=5)  # type: ignore[no-untyped-call]
+        return Connection(  # type: ignore[no-untyped-call]
+            self.running.broker_url, heartbeat=self.running.heartbeat_s, connect_timeout=5,
+            transport_options={"socket_settings": SOCKET_SETTINGS},
+        )  # fmt: skip
 
     # -- life ----------------------------------------------------------------------------------------------------
 

@@ -23,6 +23,9 @@ CONNECT_TIMEOUT_S = 5
 HEARTBEAT_S = 20
 #: Seconds a write may block, or an answer may take, before the link counts as dead.
 WRITE_TIMEOUT_S = ANSWER_WITHIN_S = 30
+#: py-amqp's own setting has the kernel end a connection of which one second's bytes were not taken: a broker that holds
+#: publishers back takes none, for as long as its alarm lasts. Heartbeats, which it sends all the same, find the dead.
+SOCKET_SETTINGS = {socket.TCP_USER_TIMEOUT: 0}
 #: Bytes read at once: dozens of messages, of which each is nine reads to py-amqp.
 _READ_AT_ONCE = 16_384
 _SCHEMES = ("amqp", "amqps", "pyamqp")
@@ -59,6 +62,7 @@ def connect(
         connect_timeout=CONNECT_TIMEOUT_S,
         write_timeout=WRITE_TIMEOUT_S,
         heartbeat=heartbeat_s,
+        socket_settings=SOCKET_SETTINGS,
         client_properties={"connection_name": name, "product": "gridwhistle"},
         on_blocked=on_blocked,
         on_unblocked=on_unblocked,

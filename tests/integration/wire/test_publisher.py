@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+
 import amqp
 import pytest
 
@@ -159,3 +162,23 @@ def test_what_operators_see_is_copied_into_the_properties(broker):
     assert message.properties["message_id"] == "m7"
     assert message.properties["delivery_mode"] == 2
     assert message.properties["timestamp"] == 1_795_334_400
+
+
+def test_a_broker_that_takes_nothing_for_a_while_keeps_the_connection(broker, rabbitmq):
+    """py-amqp has the kernel end a connection after one second of bytes not taken; an alarm may last for hours."""
+    url, channel = broker
+    _queue(channel, "q", "kept")
+    rabbitmq.raise_disk_alarm()
+    try:
+        with Publisher(url, "test") as publisher:
+            for number in range(300):
+                publisher.send(replace(_message(number), body=b"x" * 8_000))
+            until = time.monotonic() + 4
+            while time.monotonic() < until:
+                publisher.wait(0.5)
+            assert publisher.blocked is not None
+            assert publisher.unanswered == 300
+            rabbitmq.clear_alarms()
+            assert len(_collect(publisher).confirmed) == 300
+    finally:
+        rabbitmq.clear_alarms()
