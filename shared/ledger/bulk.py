@@ -82,19 +82,17 @@ class Changing:
         converters = _converters(self.table, columns, db.dialect)
         found: list[Any] = []
         for row in rows:
-            values = [_converted(convert, value) for convert, value in zip(converters, row, strict=True)]
-            read = fixed.fetched if self.returning else _nothing
-            found += fixed.run(db, _update_one(self), (*values[1:], values[0]), read)
+            key, *values = [fixed.converted(convert, value) for convert, value in zip(converters, row, strict=True)]
+            if self.returning:
+                found += fixed.run(db, _update_one(self), (*values, key), fixed.fetched)
+            else:
+                fixed.run_later(db, _update_one(self), (*values, key))
         return found
 
 
 def updating(columns: Iterable[str]) -> str:
     """What follows DO UPDATE SET: these columns become what was to be inserted."""
     return ", ".join(f'"{name}" = excluded."{name}"' for name in columns)
-
-
-def _nothing(_cursor: Any) -> list[Any]:
-    return []
 
 
 # -- texts ---------------------------------------------------------------------------------------------------------
@@ -171,12 +169,7 @@ def _converters(table: Table, columns: tuple[str, ...], dialect: Dialect) -> tup
 def _converter(column: Column[Any], dialect: Dialect) -> Convert | None:
     if isinstance(column.type, String):
         return None
-    processor: Convert | None = column.type.dialect_impl(dialect).bind_processor(dialect)
-    return processor
-
-
-def _converted(convert: Convert | None, value: Any) -> Any:
-    return value if convert is None else convert(value)
+    return fixed.converter(column.type, dialect)
 
 
 def _transposed(table: Table, columns: tuple[str, ...], rows: Sequence[Row], dialect: Dialect) -> dict[str, list[Any]]:
@@ -189,4 +182,6 @@ def _transposed(table: Table, columns: tuple[str, ...], rows: Sequence[Row], dia
 
 def _flat(table: Table, columns: tuple[str, ...], rows: Sequence[Row], dialect: Dialect) -> tuple[Any, ...]:
     converters = _converters(table, columns, dialect)
-    return tuple(_converted(convert, value) for row in rows for convert, value in zip(converters, row, strict=True))
+    return tuple(
+        fixed.converted(convert, value) for row in rows for convert, value in zip(converters, row, strict=True)
+    )

@@ -83,10 +83,10 @@ class _Ready:
         #: Names in the order of the text where values have no names there, else in any order.
         self._order = tuple(compiled.positiontup) if compiled.positional else None
         binds = compiled.binds
-        self._converters = {name: _binding(bind.type, dialect) for name, bind in binds.items()}
+        self._converters = {name: converter(bind.type, dialect) for name, bind in binds.items()}
         #: What the statement brings along.
         self._own = {
-            name: _converted(self._converters[name], bind.effective_value)
+            name: converted(self._converters[name], bind.effective_value)
             for name, bind in binds.items()
             if not bind.required
         }
@@ -218,10 +218,12 @@ def _refuse_defaults(statement: Any) -> None:
             raise ValueError(message)
 
 
-def _binding(type_: TypeEngine[Any], dialect: Dialect) -> Convert | None:
+def converter(type_: TypeEngine[Any], dialect: Dialect) -> Convert | None:
+    """What makes a value of this type the driver's; None: nothing, it is."""
     processor: Convert | None = type_.dialect_impl(dialect).bind_processor(dialect)
     return processor
 
 
-def _converted(convert: Convert | None, value: Any) -> Any:
+def converted(convert: Convert | None, value: Any) -> Any:
+    """The value as the driver takes it."""
     return value if convert is None else convert(value)

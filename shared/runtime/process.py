@@ -20,8 +20,8 @@ from shared.runtime.setup import application_of, gatekeeper_of
 
 log = logging.getLogger(__name__)
 
-#: Objects made before Python looks for circles among them: a command makes a few thousand and leaves none behind, and
-#: Python's own 700 has it look several times a command.
+#: Objects made before Python looks for circles among them, instead of 700: hardly anything here is a circle, and the
+#: looking cost about a millisecond of CPU a life (docs/performance.md).
 _MADE_BETWEEN_LOOKS = 20_000
 
 
