@@ -166,7 +166,9 @@ def run(
         )
         account.transactions, account.events = done.transactions, done.events
         account.received.update({outcome.value: count for outcome, count in done.received.items()})
-        account.left = [(lost.first.name, lost.first.subject, lost.at, why) for lost, why in done.left]
+        account.left = [
+            (registry.label_of(lost.first.type), lost.first.subject, lost.at, why) for lost, why in done.left
+        ]
     account.gone = recovery.pass_over(application.at_hand, _seen_by_others(application, settings))
     if application.name == _TRACE:
         sources = [
@@ -204,7 +206,4 @@ def engine_of(settings: Settings, service: str) -> Iterator[Engine]:
 
 
 def _hears(service: str, envelope: Envelope) -> bool:
-    try:
-        return any(sub.consumer == service for sub in topology.hearers(envelope.type))
-    except registry.UnknownType:
-        return False
+    return any(sub.consumer == service for sub in topology.hearers(envelope.stream))

@@ -8,6 +8,7 @@ holes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar, dataclass_transform
@@ -15,6 +16,7 @@ from typing import Any, TypeVar, dataclass_transform
 from shared.contracts import shapes
 
 _PREFIX = "gridwhistle"
+_TYPE = re.compile(rf"{_PREFIX}\.[^.]+\.(?P<event>.+)\.v[1-9][0-9]*")
 Shape = TypeVar("Shape")
 
 #: How far an event may travel (GB/T 35273): personal ones hold sealed contact data or a resident's words.
@@ -121,6 +123,23 @@ def by_shape(shape: type[Any]) -> EventType:
 def by_name(name: str, version: int = 1) -> EventType:
     """Look `<service>.<event>` up; raises UnknownType."""
     return by_type(f"{_PREFIX}.{name}.v{version}")
+
+
+def label_of(type_: str) -> str:
+    """The short name, for people; the type itself where a newer release brought it."""
+    try:
+        return by_type(type_).name
+    except UnknownType:
+        return type_
+
+
+def routing_key_in(type_: str) -> str:
+    """The AMQP routing key of a type, known here or of a newer release. Raises UnknownType for no event's."""
+    found = _TYPE.fullmatch(type_)
+    if found is None:
+        message = f"{type_!r} is not the type of an event"
+        raise UnknownType(message)
+    return found["event"]
 
 
 def all_types() -> tuple[EventType, ...]:

@@ -75,10 +75,13 @@ def exchange_of(service: str) -> str:
 
 
 def way_of(service: str, type_: str, stream: str) -> tuple[str, str]:
-    """(exchange, routing key) of what a service's outbox holds; raises registry.UnknownType."""
-    if whistles.is_told(type_):
+    """(exchange, routing key) of what a service's outbox holds, also of types of a newer release that runs beside.
+
+    Raises registry.UnknownType for what is no event type at all.
+    """
+    if whistles.addressee(stream) is not None:
         return whistles.EXCHANGE, whistles.key_in(stream)
-    return exchange_of(service), registry.by_type(type_).routing_key
+    return exchange_of(service), registry.routing_key_in(type_)
 
 
 def subscriptions() -> tuple[Subscription, ...]:
@@ -95,9 +98,7 @@ def subscriptions_of(consumer: str) -> tuple[Subscription, ...]:
     return tuple(row for row in subscriptions() if row.consumer == consumer)
 
 
-def hearers(type_: str) -> tuple[Subscription, ...]:
-    """Which services hear a type; none what departments are told. Raises registry.UnknownType."""
-    if whistles.is_told(type_):
-        return ()
-    row = registry.by_type(type_)
-    return tuple(sub for sub in subscriptions() if sub.source == row.owner and sub.hears(row.stream))
+def hearers(stream: str) -> tuple[Subscription, ...]:
+    """Who hears a stream, whichever release its events are of; nobody hears what departments are told."""
+    source, _, kind = stream.partition(":")[0].partition(".")
+    return tuple(sub for sub in subscriptions() if sub.source == source and sub.hears(kind))

@@ -4,6 +4,9 @@ Any number of processes may do it at once: one works, the others wait. SQLite: t
 PostgreSQL: each revision is one, but for the indexes it makes on live tables (revisions.create_index_live), which may
 be made again; so a process that dies half-way leaves nothing that the next one cannot finish. Never goes back: a
 mistake is mended by a further revision.
+
+Services work meanwhile. A revision that waits for a table (behind a backup, say) makes everybody else who comes wait
+behind it: so it asks for two seconds, lets the others pass, and asks again.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from sqlalchemy.pool import NullPool
 from shared.kernel.errors import Misconfigured
 from shared.ledger.engines import reading, writing
 from shared.ledger.errors import Transient, is_transient
+from shared.ledger.revisions import ASKS_FOR_MS
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +40,8 @@ _SCRIPTS = Path(__file__).with_name("scripts")
 _LOCK_SPACE = 0x47525748
 #: Seconds to wait for another process that migrates, and between two looks.
 _WAIT_S, _LOOK_EVERY_S = 60.0, 0.1
+#: Seconds for which a table is asked for again and again, and for which the others may go on between two times.
+_ASK_WITHIN_S, _LET_PASS_S = 120.0, 1.0
 #: PostgreSQL: there is no such database / somebody else made it in this moment.
 _NO_DATABASE, _DUPLICATE = "3D000", ("42P04", "23505")
 
@@ -64,7 +70,7 @@ def migrate(engine: Engine, definition: Migratable) -> tuple[str, ...]:
             if db.dialect.name == "postgresql":
                 db.rollback()  # each revision begins its own transaction
             if before:
-                command.upgrade(_config(definition, db), "heads")
+                _upgrade(definition, db)
             db.commit()
     except DBAPIError as error:
         if is_transient(error):
@@ -72,6 +78,28 @@ def migrate(engine: Engine, definition: Migratable) -> tuple[str, ...]:
             raise Transient(message) from error
         raise
     return before
+
+
+def _upgrade(definition: Migratable, db: Connection) -> None:
+    """Every revision that is missing. Raises Transient when somebody keeps a table for too long."""
+    deadline = time.monotonic() + _ASK_WITHIN_S
+    while True:
+        try:
+            command.upgrade(_config(definition, db), "heads")
+        except DBAPIError as error:
+            if not isinstance(error.orig, (psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected)):
+                raise
+            db.rollback()
+            if time.monotonic() > deadline:
+                message = (
+                    f"the database of {definition.name} cannot be migrated: for {_ASK_WITHIN_S:.0f} s somebody has been"
+                    " using a table in one long transaction (a backup? see pg_stat_activity); try again afterwards"
+                )
+                raise Transient(message) from error
+            log.info("a table is in use; asked for again", extra={"service": definition.name, "error": str(error.orig)})
+            time.sleep(_LET_PASS_S)  # noqa: TID251 -- the others pass
+        else:
+            return
 
 
 def pending(engine: Engine, definition: Migratable) -> tuple[str, ...]:
@@ -124,7 +152,11 @@ def _alone(engine: Engine, service: str) -> Iterator[Connection]:
         engine.url,
         poolclass=NullPool,
         hide_parameters=True,
-        connect_args={"connect_timeout": 5, "application_name": "gridwhistle-migrate", "options": "-c timezone=UTC"},
+        connect_args={
+            "connect_timeout": 5,
+            "application_name": "gridwhistle-migrate",
+            "options": f"-c timezone=UTC -c lock_timeout={ASKS_FOR_MS}",
+        },
     )
     with patient.connect() as guard, patient.connect() as db:
         _wait_for_turn(guard.execution_options(isolation_level="AUTOCOMMIT"), service)

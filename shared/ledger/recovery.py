@@ -222,8 +222,8 @@ class _Session:
 
     def _attempt(self, lost: Lost) -> str | None:
         """None when it is done; else why not."""
-        retold = self._retell(lost, self._reception.at_hand)
         try:
+            retold = self._retell(lost, self._reception.at_hand)
             if lost.first.causationid is not None:
                 self._caused(lost, retold)
             elif retold.run is not None:
@@ -234,6 +234,8 @@ class _Session:
             return f"{refusal.code}: {refusal.what}"
         except Differs as differs:
             return str(differs)
+        except registry.UnknownType as unknown:
+            return f"{unknown}; recover with the release that told it."
         return None
 
     def _commanded(self, lost: Lost, retold: Retold, run: Callable[[UnitOfWork], object]) -> None:
@@ -341,7 +343,7 @@ def _telling(told: tuple[str, str, Mapping[str, Any]]) -> tuple[str, str, str]:
 
 
 def _names(tellings: Counter[tuple[str, str, str]]) -> str:
-    return ", ".join(sorted({registry.by_type(type_).name for type_, _, _ in tellings})) or "nothing"
+    return ", ".join(sorted({registry.label_of(type_) for type_, _, _ in tellings})) or "nothing"
 
 
 class _RecordedIds:

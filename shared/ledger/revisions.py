@@ -12,6 +12,9 @@ from sqlalchemy import Column, Integer, String, Text, text
 
 from shared.ledger.types import Bytes, Document, Id, Instant, Position
 
+#: Milliseconds for which a revision asks for a table that services use (shared.ledger.migrate asks again).
+ASKS_FOR_MS = 2_000
+
 
 def create_ledger_0001(op: Any) -> None:
     """Outbox, inbox, parking, quarantine, leases, idempotency (release 0.1.0). `op` is `alembic.op`."""
@@ -140,5 +143,7 @@ def create_index_live(op: Any, name: str, table: str, columns: Sequence[str], **
         op.create_index(name, table, list(columns), **options)
         return
     with context.autocommit_block():
+        op.execute("SET lock_timeout = 0")  # it waits for everybody, and nobody waits for it
         op.drop_index(name, table_name=table, if_exists=True, postgresql_concurrently=True)
         op.create_index(name, table, list(columns), postgresql_concurrently=True, **options)
+        op.execute(f"SET lock_timeout = {ASKS_FOR_MS}")

@@ -85,7 +85,7 @@ class LoopbackRelay:
         hearers: set[str] = set()
         kept: set[str] = set()
         for hearer in self._applications.values():
-            mine = [row for row in rows if hearer.name in _hearers(row.type)]
+            mine = [row for row in rows if hearer.name in _hearers(row.stream.partition(":")[0])]
             if mine:
                 left = self._deliver(hearer, mine)
                 kept |= left
@@ -93,7 +93,7 @@ class LoopbackRelay:
                     hearers.add(hearer.name)
         for row in rows:
             receive = self._departments.get(whistles.addressee(row.stream) or "")
-            if receive is not None and whistles.is_told(row.type):
+            if receive is not None:
                 receive(row.envelope)
         delivered = [row.message_id for row in rows if row.message_id not in kept]
         if delivered:
@@ -121,5 +121,5 @@ class LoopbackRelay:
 
 
 @cache
-def _hearers(type_: str) -> frozenset[str]:
-    return frozenset(subscription.consumer for subscription in topology.hearers(type_))
+def _hearers(kind: str) -> frozenset[str]:
+    return frozenset(subscription.consumer for subscription in topology.hearers(kind))

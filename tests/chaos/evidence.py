@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from sqlalchemy import select
@@ -18,13 +19,14 @@ from shared.contracts.topology import SERVICES
 from shared.kernel.hashing import sha256_hex
 from shared.ledger import tables
 from shared.ledger.engines import reading
+from tests.chaos.builds import next_release
 
 #: Rows fetched at once.
 _BATCH = 2_000
 #: Fields of events that are kept beside the envelope's own.
 _IDS = (
     "matter_id", "demand_id", "topic_id", "ballot_id", "whistle_id", "opinion_id", "evaluation_id", "message_id",
-    "attempt", "yes", "no", "abstain", "clock_id", "due_at", "percent",
+    "attempt", "yes", "no", "abstain", "clock_id", "due_at", "percent", next_release.FIELD,
 )  # fmt: skip
 
 
@@ -74,6 +76,11 @@ class Evidence:
         """Events of one name, in the trace's order."""
         return [seen for seen in self.trace if seen.name == name]
 
+    @property
+    def of_the_next_release(self):
+        """How many events its processes told."""
+        return sum(next_release.FIELD in seen.ids for seen in self.trace)
+
 
 def gather(world):
     """Read it all. The suite must be at rest."""
@@ -96,20 +103,13 @@ def _trace(world):
             data = content["data"]
             found.append(
                 Seen(
-                    position=row.position, id=content["id"], name=_name(content["type"]), stream=content["stream"],
-                    version=content["streamversion"], correlation=content["correlationid"],
+                    position=row.position, id=content["id"], name=registry.label_of(content["type"]),
+                    stream=content["stream"], version=content["streamversion"], correlation=content["correlationid"],
                     cause=content.get("causationid"), ids={key: data[key] for key in _IDS if key in data},
                     digest=sha256_hex(raw),
                 )
             )  # fmt: skip
     return found
-
-
-def _name(type_):
-    try:
-        return registry.by_type(type_).name
-    except registry.UnknownType:
-        return type_
 
 
 def _books(engine):
@@ -139,13 +139,13 @@ def _books(engine):
 
 def heard_by(consumer):
     """Whether a consumer hears an event, by its stream: `(stream) -> bool`."""
-    kinds = {
-        f"{row.source}.{kind}"
-        for row in topology.subscriptions_of(consumer)
-        for kind in {known.stream for known in registry.all_types() if known.owner == row.source}
-        if row.hears(kind)
-    }
-    return lambda stream: stream.split(":", 1)[0] in kinds
+    queues = topology.subscriptions_of(consumer)
+
+    @cache
+    def hears(kind):
+        return any(sub in queues for sub in topology.hearers(kind))
+
+    return lambda stream: hears(stream.partition(":")[0])
 
 
 def owner_of(stream):

@@ -105,6 +105,7 @@ def judge(world, book, planted=(), complaints=()):
         "matters": len(evidence.named("intake.matter-opened")),
         "closed": len(evidence.named("dispatch.matter-closed")),
         "planted": len(planted_ids),
+        "told by the next release": evidence.of_the_next_release,
     }
     return Verdict(findings=tuple(findings), figures=figures)
 

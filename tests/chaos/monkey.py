@@ -182,12 +182,12 @@ class Monkey:
                 for raw in db.execute(fresh).scalars():
                     envelope = strict_json.parse(bytes(raw))
                     if envelope["correlationid"] == correlation:
-                        found[envelope["id"]] = envelope["type"]
-        if "gridwhistle.dispatch.matter-classified.v1" not in found.values():
+                        found[envelope["id"]] = envelope
+        if "gridwhistle.dispatch.matter-classified.v1" not in {each["type"] for each in found.values()}:
             return False
         wanted = {}
-        for message_id, type_ in found.items():
-            for subscription in hearers(type_):
+        for message_id, envelope in found.items():
+            for subscription in hearers(envelope["stream"]):
                 wanted.setdefault(subscription.consumer, set()).add(message_id)
         for service, ids in wanted.items():
             with reading(self._world.engines[service]) as db:

@@ -1,8 +1,8 @@
 """`gridwhistle up`, with three things that ours cannot be told: second relays, to keep a process down, reverse order.
 
 It must change nothing else: what runs is the product's own supervisor. A file `held/<name>` in the data folder keeps a
-process down once it has ended. CHAOS_ORDER=reverse reverses the order. A file `releases/<service>` names a broken build
-to start; each process reads the clock through a link of its own.
+process down once it has ended. CHAOS_ORDER=reverse reverses the order. A file `releases/<name>` names another build to
+start instead; each process reads the clock through a link of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from deploy.launcher import cli, supervisor
 from deploy.launcher.cli import up
-from tests.chaos.broken.release import starting
+from tests.chaos.builds.release import starting
 from tests.chaos.clocks import with_own_clock
 
 #: Folder of the names that are kept down, below the data folder.

@@ -27,9 +27,9 @@ from shared.ledger import engines, lease
 from shared.ledger.errors import Transient
 from shared.ledger.reception import Reception
 from shared.wire.connection import BrokerAway
-from tests.chaos.broken import planted
-from tests.chaos.broken.bench import Bench
-from tests.chaos.broken.lease_without_fencing import trusting
+from tests.chaos.builds import planted
+from tests.chaos.builds.bench import Bench
+from tests.chaos.builds.lease_without_fencing import trusting
 from tests.chaos.judge import judge
 from tests.chaos.suite import PROJECT
 
@@ -90,7 +90,7 @@ def test_acknowledged_before_the_commit(bench, build):
 @contextmanager
 def oversight_process(bench, build):
     """A process of oversight, killed by force at the end of the block."""
-    module = ["deploy.launcher.process"] if build is None else ["tests.chaos.broken", build]
+    module = ["deploy.launcher.process"] if build is None else ["tests.chaos.builds", build]
     command = [sys.executable, "-m", *module, "serve", "oversight", "--port", str(free_port())]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GRIDWHISTLE_")}
     with (bench.folder / "oversight.log").open("wb") as log:

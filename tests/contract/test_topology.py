@@ -7,7 +7,7 @@ import re
 import pytest
 
 from deploy.launcher import services
-from shared.contracts import registry, topology
+from shared.contracts import registry, topology, whistles
 
 TYPES = registry.all_types()
 SUBSCRIPTIONS = topology.subscriptions()
@@ -51,8 +51,30 @@ def test_a_stream_is_heard_whole_or_not_at_all(subscription):
 @pytest.mark.parametrize("row", TYPES, ids=lambda row: row.name)
 def test_the_loopback_and_the_broker_deliver_to_the_same_queues(row):
     bound = {sub.queue for sub in SUBSCRIPTIONS if sub.source == row.owner and row.name in through_the_binding(sub)}
-    assert {sub.queue for sub in topology.hearers(row.type)} == bound
+    assert {sub.queue for sub in topology.hearers(f"{row.owner}.{row.stream}:x")} == bound
     assert "gridwhistle.oversight.from." + row.owner in bound, "oversight's trace has every event"
+
+
+def test_an_event_of_the_next_release_goes_where_its_stream_goes():
+    type_, stream = "gridwhistle.dispatch.matter-welcomed.v1", "dispatch.matter:1"
+    assert topology.way_of("dispatch", type_, stream) == ("gridwhistle.dispatch", "matter-welcomed")
+    assert {sub.consumer for sub in topology.hearers(stream)} == {"intake", "deliberation", "oversight", "notify"}
+    assert {sub.consumer for sub in topology.hearers("dispatch.welcome:1")} == {"oversight"}
+    told = ("gridwhistle.whistle.cheered.v1", whistles.stream_of("dept-water", None))
+    assert topology.way_of("dispatch", *told) == (whistles.EXCHANGE, whistles.key_of("dept-water"))
+
+
+@pytest.mark.parametrize("row", TYPES, ids=lambda row: row.name)
+def test_a_routing_key_is_in_the_type(row):
+    assert registry.routing_key_in(row.type) == row.routing_key
+
+
+@pytest.mark.parametrize(
+    "type_", ["", "matter-opened", "gridwhistle.intake.v1", "other.intake.x.v1", "gridwhistle.a.b.v0"]
+)
+def test_what_is_no_event_type_has_no_routing_key(type_):
+    with pytest.raises(registry.UnknownType):
+        registry.routing_key_in(type_)
 
 
 def test_names_are_unique():

@@ -18,6 +18,7 @@ from deploy.launcher import recovering
 from deploy.launcher.choosing import application_at_hand, data_dir_option, settings_at_hand
 from deploy.launcher.intervening import instant_of, json_option, reason_option, who
 from deploy.launcher.recovering import Account, Found
+from shared.contracts import registry
 from shared.contracts.topology import SERVICES
 from shared.kernel.clock import rfc3339
 from shared.ledger import interventions
@@ -80,7 +81,7 @@ def _say_lost(found: Found, *, as_json: bool) -> None:
         f"lost 丢失: {len(found.lost)} transaction(s) 笔, {events} event(s) 个事件; heard 收到: {len(found.heard)}"
     )
     for lost in found.lost[:_LISTED]:
-        click.echo(f"  {rfc3339(lost.at)} {lost.first.name} {lost.first.subject}")
+        click.echo(f"  {rfc3339(lost.at)} {registry.label_of(lost.first.type)} {lost.first.subject}")
     if len(found.lost) > _LISTED:
         click.echo(f"  … {len(found.lost) - _LISTED} more 更多")
 

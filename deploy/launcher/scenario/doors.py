@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from deploy.launcher.scenario.stage import ClockView, Happening, MatterView
+from shared.contracts import registry
 from shared.contracts.envelope import Envelope
-from shared.contracts.registry import UnknownType
 from shared.jurisdiction import Jurisdiction
 from shared.kernel.actor import Actor
 from shared.kernel.clock import parse_instant
@@ -53,12 +53,9 @@ def route_of(definition: ServiceDefinition, *, path: str = "", command: str | No
 
 def happening(position: int, envelope: Envelope) -> Happening:
     """An event of the trace as the player sees it; one of a newer release keeps its wire name."""
-    try:
-        name = envelope.name
-    except UnknownType:
-        name = envelope.type
     return Happening(
-        position=position, name=name, subject=envelope.subject, time=envelope.time, data=envelope.data,
+        position=position, name=registry.label_of(envelope.type), subject=envelope.subject, time=envelope.time,
+        data=envelope.data,
     )  # fmt: skip
 
 

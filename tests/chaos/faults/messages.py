@@ -26,8 +26,8 @@ from shared.ledger import tables
 from shared.ledger.engines import reading
 from tests.chaos import wire
 from tests.chaos.book import ACCEPTED
-from tests.chaos.broken.bug_for_one_matter import CURSED
-from tests.chaos.broken.release import roll_out, take_back
+from tests.chaos.builds.bug_for_one_matter import CURSED
+from tests.chaos.builds.release import roll_out, take_back
 from tests.chaos.door import Door
 from tests.chaos.faults.fault import FULL, Fault, Struck, nothing_to_heal
 
@@ -220,7 +220,8 @@ def _send(world, queue, contents):
 def _bug(world, dice):
     """A release of dispatch that chokes on one matter's words; five attempts later the message is set aside."""
     del dice
-    roll_out(world, "dispatch", "bug-for-one-matter")
+    names = [each["name"] for each in world.running() if (each["kind"], each["service"]) == ("serve", "dispatch")]
+    roll_out(world, names, "bug-for-one-matter")
     matter = _register(world, f"楼道里堆着旧家具{CURSED}{RandomIds().new()}")
     world.until(lambda: _opened_by(world, matter) in _held(world, "dispatch"), HELD_WITHIN_S)
     message_id = _opened_by(world, matter)
@@ -228,13 +229,14 @@ def _bug(world, dice):
         what="dispatch: on_matter_opened raises for one matter",
         detail={
             "planted": [("dispatch", message_id, "handler-failed")], "matter": matter, "released": [],
+            "names": names,
         },
     )  # fmt: skip
 
 
 def _mend(world, struck):
     """The mended release, and the message handled after all."""
-    take_back(world, "dispatch")
+    take_back(world, struck.detail["names"])
     _, message_id, _ = struck.detail["planted"][0]
     if struck.detail["released"]:
         return

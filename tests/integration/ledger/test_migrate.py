@@ -20,6 +20,7 @@ from sqlalchemy import MetaData, inspect, make_url, text
 from deploy.launcher import services
 from shared.contracts.topology import SERVICES
 from shared.kernel.errors import Misconfigured
+from shared.ledger import migrate as migrations
 from shared.ledger import tables as ledger_tables
 from shared.ledger.engines import open_engine
 from shared.ledger.errors import Transient
@@ -130,7 +131,7 @@ def test_a_writer_goes_on_while_an_index_is_made(database, service):
         with engine.connect() as earlier, engine.connect() as later:
             earlier.execute(text("INSERT INTO inbox VALUES ('a', 'x', now())"))
             migrating = pool.submit(migrate, engine, service)
-            _until_waiting(engine)
+            _until_waiting(engine, "CREATE INDEX%")
             # The migration waits for the earlier transaction; a plain CREATE INDEX would now hold this one up.
             later.execute(text("SET lock_timeout = '2s'"))
             later.execute(text("INSERT INTO inbox VALUES ('a', 'y', now())"))
@@ -141,14 +142,46 @@ def test_a_writer_goes_on_while_an_index_is_made(database, service):
     engine.dispose()
 
 
-def _until_waiting(engine):
+def test_a_revision_behind_a_backup_lets_the_services_pass(database, service):
+    engine = open_engine(database)
+    migrate(engine, service)
+    _add(service, "sample_0002", "sample_0001", 'op.add_column("inbox", sa.Column("more", sa.Text()))')
+    with ThreadPoolExecutor(1) as pool:
+        with engine.connect() as backup, engine.connect() as writer:
+            backup.execute(text("LOCK TABLE inbox IN ACCESS SHARE MODE"))  # as pg_dump does, to its end
+            migrating = pool.submit(migrate, engine, service)
+            _until_waiting(engine, "ALTER TABLE%")
+            # Whoever comes later waits behind the revision that waits for the backup, unless it steps back.
+            writer.execute(text("SET lock_timeout = '5s'"))
+            writer.execute(text("INSERT INTO inbox VALUES ('a', 'x', now())"))
+            writer.commit()
+            assert not migrating.done()
+        assert migrating.result(30) == ("sample_0002",)
+    assert "more" in {column["name"] for column in inspect(engine).get_columns("inbox")}
+    engine.dispose()
+
+
+def test_a_revision_that_never_gets_its_table_says_why_and_leaves_nothing(database, service, monkeypatch):
+    monkeypatch.setattr(migrations, "_ASK_WITHIN_S", 0.0)
+    engine = open_engine(database)
+    migrate(engine, service)
+    _add(service, "sample_0002", "sample_0001", 'op.add_column("inbox", sa.Column("more", sa.Text()))')
+    with engine.connect() as backup:
+        backup.execute(text("LOCK TABLE inbox IN ACCESS SHARE MODE"))
+        with pytest.raises(Transient, match=r"database of sample .* long transaction .* pg_stat_activity"):
+            migrate(engine, service)
+    assert pending(engine, service) == ("sample_0002",)
+    engine.dispose()
+
+
+def _until_waiting(engine, statement):
     query = text(
         "SELECT count(*) FROM pg_stat_activity"
-        " WHERE application_name = 'gridwhistle-migrate' AND query LIKE 'CREATE INDEX%' AND wait_event_type = 'Lock'"
+        " WHERE application_name = 'gridwhistle-migrate' AND query LIKE :statement AND wait_event_type = 'Lock'"
     )
     deadline = time.monotonic() + 20
     with engine.connect() as db:
-        while not db.execute(query).scalar_one():
+        while not db.execute(query, {"statement": statement}).scalar_one():
             db.rollback()
             assert time.monotonic() < deadline
             time.sleep(0.05)  # noqa: TID251 -- waiting for another session

@@ -80,17 +80,17 @@ def week():
     return suite, taken, Copies(suite)
 
 
-def recovered(suite, service, *, retell=None, progress=lambda: None):
+def recovered(suite, service, *, retell=None, progress=lambda: None, more=()):
     application = suite.applications[service]
     with reading(suite.applications["oversight"].at_hand.engine) as db:
-        recorded = list(trace.envelopes(db))
+        recorded = [*trace.envelopes(db), *more]
     retell = retell or services.definition(service).retell
     lost = recovery.lost_of(application.at_hand, recorded)
     heard = [(envelopes.from_bytes(raw), raw) for raw in recorded]
     heard = [
         (envelope, raw)
         for envelope, raw in heard
-        if any(sub.consumer == service for sub in topology.hearers(envelope.type))
+        if any(sub.consumer == service for sub in topology.hearers(envelope.stream))
     ]
     done = recovery.recover(application.reception, lost, heard, retell, until=suite.clock.now(), progress=progress)
     return lost, done
@@ -147,6 +147,21 @@ def test_every_row_is_as_it_was(week, service, moment):
         # What departments were told goes once more, byte for byte: they know it by its id.
         waiting = set(db.execute(select(outbox.c.stream).where(outbox.c.published_at.is_(None))).scalars())
         assert {stream for stream in waiting if not stream.startswith("whistle.")} == set()
+
+
+def test_what_a_newer_release_told_is_left_to_that_release(week):
+    suite, taken, end = week
+    end.put_back(suite)
+    taken[MOMENTS[2]].put_back(suite, "dispatch")
+    told = envelopes.Envelope(
+        id="01a00000-0000-7000-8000-000000000000", source="urn:gridwhistle:dispatch",
+        type="gridwhistle.dispatch.matter-welcomed.v1", subject="m", time=suite.clock.now(),
+        stream="dispatch.welcome:m", streamversion=1, correlationid="c", causationid=None, traceparent=None,
+        classification="internal", data={"matter_id": "m"},
+    )  # fmt: skip
+    _, done = recovered(suite, "dispatch", more=[told.to_bytes()])
+    reason = f"event type '{told.type}' is not registered; recover with the release that told it."
+    assert [(each.first, why) for each, why in done.left] == [(told, reason)]
 
 
 def letters(application):

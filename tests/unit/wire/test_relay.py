@@ -163,6 +163,18 @@ def test_a_round_publishes_in_order_and_marks_what_was_confirmed(engine, broker,
     assert _unpublished(engine) == set()
 
 
+def test_events_of_the_next_release_leave_too(engine, broker, relay):
+    _emit(engine, "intake.matter:1", "intake.rumour:1")
+    with writing(engine) as db:
+        db.execute(update(tables.outbox).values(type="gridwhistle.intake.rumour-heard.v9"))
+        db.commit()
+    relay.run_once(Event())
+    assert {(message.exchange, message.routing_key) for message in broker.sent} == {
+        ("gridwhistle.intake", "rumour-heard")
+    }
+    assert _unpublished(engine) == set()
+
+
 def test_full_rounds_follow_at_once_and_an_empty_outbox_is_polled(engine, broker, relay):
     _emit(engine, *(f"s{number}-" for number in range(WINDOW + 1)))
     assert relay.run_once(Event()) == 0

@@ -1,4 +1,4 @@
-"""`python -m tests.chaos.broken NAME serve|relay SERVICE --port N`: a process of the suite, broken as NAME says."""
+"""`python -m tests.chaos.builds NAME serve|relay SERVICE --port N`: a process of the suite, of the build NAME."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ if sys.argv[2:3] == ["serve"]:
     import shared.runtime.green  # noqa: F401 -- must be first in a serving process
 
 from deploy.launcher.process import main
-from tests.chaos.broken import planted
+from tests.chaos.builds import planted
 
 with planted(sys.argv[1]):
     code = main(sys.argv[2:])
