@@ -125,6 +125,13 @@ def by_name(name: str, version: int = 1) -> EventType:
     return by_type(f"{_PREFIX}.{name}.v{version}")
 
 
+def is_known(type_: str) -> bool:
+    """Whether this release has an event of that type."""
+    if type_ not in _BY_TYPE:
+        _load_all()
+    return type_ in _BY_TYPE
+
+
 def label_of(type_: str) -> str:
     """The short name, for people; the type itself where a newer release brought it."""
     try:

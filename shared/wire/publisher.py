@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, Self
 
 import amqp
-from amqp.exceptions import UnexpectedFrame
+from amqp.exceptions import AccessRefused, NotFound, UnexpectedFrame
 
 from shared.wire import connection as connections
 from shared.wire.connection import BROKER_ERRORS, HEARTBEAT_S, NOTHING_CAME, BrokerAway
@@ -105,6 +105,19 @@ class Publisher:
     def unanswered(self) -> int:
         """Messages sent and not answered yet."""
         return len(self._in_flight)
+
+    def bind(self, queue: str, exchange: str, routing_key: str) -> str | None:
+        """Have a queue get what leaves under a key; why not, where the broker does not allow it. Raises BrokerAway."""
+        try:
+            channel = self._connection.channel()
+            try:
+                channel.queue_bind(queue, exchange, routing_key=routing_key)
+            except (AccessRefused, NotFound) as error:
+                return str(error.reply_text)  # and the channel is closed
+            channel.close()
+        except BROKER_ERRORS as error:
+            raise self._gone(f"binding {queue} failed: {error}") from error
+        return None
 
     def send(self, message: Outgoing) -> None:
         """Put one message on its way, persistent and mandatory; a later `wait` brings its answer. Raises BrokerAway."""

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_when_event_set, wait_random_exponential
 from tenacity.nap import sleep_using_event
 
-from shared.contracts import topology
+from shared.contracts import registry, topology
 from shared.contracts.envelope import CONTENT_TYPE
 from shared.kernel.clock import Clock
 from shared.ledger import lease, outbox
@@ -62,6 +62,7 @@ class Publishes(Protocol):
 
     @property
     def unanswered(self) -> int: ...  # noqa: D102 -- see Publisher
+    def bind(self, queue: str, exchange: str, routing_key: str) -> str | None: ...  # noqa: D102
     def send(self, message: Outgoing) -> None: ...  # noqa: D102
     def wait(self, seconds: float) -> None: ...  # noqa: D102
     def take_answers(self) -> Answers: ...  # noqa: D102
@@ -104,6 +105,8 @@ class Relay:
         self._counted_at = float("-inf")
         self._hung_up_at = float("-inf")
         self._resting: dict[str, _Rest] = {}
+        #: Types of a newer release that have been bound to the queues of those who hear them.
+        self._bound: set[tuple[str, str]] = set()
 
     def run(self, stop: Event) -> None:
         """Work until `stop` is set, whatever happens to broker and database. Raises only on bugs."""
@@ -184,8 +187,7 @@ class Relay:
             log.info("connected to the broker", extra={"service": self.service})
         publisher = self._publisher
         try:
-            for row in rows:
-                publisher.send(_outgoing(self.service, row))
+            self._send(publisher, rows)
             self._collect(publisher, stop)
         except BrokerAway:
             # What was confirmed before the link broke is confirmed; the rest goes again over a new connection.
@@ -207,6 +209,37 @@ class Relay:
         if not answers.confirmed and (answers.refused or answers.returned):
             message = f"the broker took none of {len(rows)} events: {_first_reason(answers)}"
             raise BrokerAway(message)
+
+    def _send(self, publisher: Publishes, rows: Sequence[Pending]) -> None:
+        held: set[str] = set()
+        for row in rows:
+            if row.stream in held:
+                continue
+            refused = self._unheard(publisher, row)
+            if refused is None:
+                publisher.send(_outgoing(self.service, row))
+            else:
+                held.add(row.stream)
+                self._rest(row.stream, row.message_id, refused)
+
+    def _unheard(self, publisher: Publishes, row: Pending) -> str | None:
+        """Why an event may not leave yet; None when everybody who hears its stream will get it.
+
+        Who declares a release's queues binds what that release knows. An event of a newer one may be here before that
+        one has declared: published then, it would be confirmed and still reach nobody but the trace.
+        """
+        kind = row.stream.partition(":")[0]
+        if registry.is_known(row.type) or (kind, row.type) in self._bound:
+            return None
+        exchange, routing_key = topology.way_of(self.service, row.type, row.stream)
+        for subscription in topology.hearers(row.stream):
+            refused = publisher.bind(subscription.queue, exchange, routing_key)
+            if refused is not None:
+                return (
+                    f"of a newer release, and not bound to {subscription.queue} ({refused}); let that release declare"
+                )
+        self._bound.add((kind, row.type))
+        return None
 
     def _hang_up(self, publisher: Publishes) -> None:
         self._publisher = None

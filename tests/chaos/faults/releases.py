@@ -8,6 +8,9 @@ from shared.contracts.topology import SERVICES
 from tests.chaos.builds.release import roll_out, take_back
 from tests.chaos.faults.fault import FULL, Fault, Struck
 
+#: Seconds until both releases work; it may be that a database waits for whoever another fault has just stopped.
+READY_WITHIN_S = 90
+
 
 def _forward(world, dice):
     """The first of them migrates each database and binds its queues, under those that run."""
@@ -15,6 +18,7 @@ def _forward(world, dice):
     relays = [dice.choice(sorted(_of(world, "relay", service))) for service in SERVICES]
     names += dice.sample(relays, dice.randint(0, len(relays)))
     roll_out(world, names, "next-release", by=signal.SIGTERM)
+    world.until_ready(READY_WITHIN_S)
     return Struck(what=f"next release: {' '.join(names)}", detail={"names": names})
 
 
@@ -29,7 +33,7 @@ def _back(world, struck):
 
 FAULTS = (
     Fault(
-        kind="two-releases", modes=frozenset({FULL}), hold_s=(6, 15), strike=_forward, heal=_back, alone=True,
+        kind="two-releases", modes=frozenset({FULL}), hold_s=(2, 12), strike=_forward, heal=_back, alone=True,
         how="one process of every service, and some relays, of the next release (more columns, fields and events)"
         " beside those of this one, under load; then back",
     ),

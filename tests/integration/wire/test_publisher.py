@@ -51,6 +51,17 @@ def _bodies(channel, queue):
     return found
 
 
+def test_a_queue_is_bound_before_what_it_shall_get_is_sent(broker):
+    url, channel = broker
+    _queue(channel, "q", "kept")
+    with Publisher(url, "test") as publisher:
+        assert publisher.bind("q", EXCHANGE, "new") is None
+        assert "no queue" in publisher.bind("not there", EXCHANGE, "new")
+        publisher.send(_message(1, "new"))
+        assert _collect(publisher).confirmed == ["m1"]
+    assert _bodies(channel, "q") == [b"1"]
+
+
 def test_two_thousand_messages_in_flight_are_all_confirmed_in_order(broker):
     url, channel = broker
     _queue(channel, "q", "kept")

@@ -33,6 +33,9 @@ class Broker:
         self.refuse = set()
         self.return_ = set()
         self.away_after = None
+        #: (queue, exchange, key) bound; queues that may not be bound.
+        self.bound = []
+        self.keep_from = set()
         self.silent = False
         #: Connections that refuse whatever they are sent, counted from the first.
         self.stale = 0
@@ -60,6 +63,12 @@ class Link:
     @property
     def unanswered(self):
         return len(self._flying)
+
+    def bind(self, queue, exchange, routing_key):
+        if queue in self._broker.keep_from:
+            return "not allowed"
+        self._broker.bound.append((queue, exchange, routing_key))
+        return None
 
     def send(self, message):
         self._broker.sent.append(message)
@@ -163,15 +172,40 @@ def test_a_round_publishes_in_order_and_marks_what_was_confirmed(engine, broker,
     assert _unpublished(engine) == set()
 
 
-def test_events_of_the_next_release_leave_too(engine, broker, relay):
-    _emit(engine, "intake.matter:1", "intake.rumour:1")
+def _of_the_next_release(engine, message_id):
+    newer = update(tables.outbox).where(tables.outbox.c.message_id == message_id)
     with writing(engine) as db:
-        db.execute(update(tables.outbox).values(type="gridwhistle.intake.rumour-heard.v9"))
+        db.execute(newer.values(type="gridwhistle.intake.matter-numbered.v1"))
         db.commit()
+
+
+def test_an_event_of_the_next_release_leaves_once_everybody_who_hears_its_stream_gets_it(engine, broker, relay):
+    stream = "intake.matter:1"
+    _emit(engine, stream, stream)
+    _of_the_next_release(engine, f"{stream}1")
     relay.run_once(Event())
-    assert {(message.exchange, message.routing_key) for message in broker.sent} == {
-        ("gridwhistle.intake", "rumour-heard")
-    }
+    assert [(message.exchange, message.routing_key) for message in broker.sent] == [
+        ("gridwhistle.intake", "matter-numbered"), ("gridwhistle.intake", "matter-opened"),
+    ]  # fmt: skip
+    hearers = {"deliberation", "dispatch", "notify", "oversight"}
+    assert sorted(broker.bound) == [
+        (f"gridwhistle.{hearer}.from.intake", "gridwhistle.intake", "matter-numbered") for hearer in sorted(hearers)
+    ]
+    assert _unpublished(engine) == set()
+
+
+def test_an_event_of_the_next_release_that_may_not_be_bound_waits_with_its_stream(engine, broker, relay, seconds):
+    broker.keep_from = {"gridwhistle.notify.from.intake"}
+    stream, other = "intake.matter:1", "intake.matter:2"
+    _emit(engine, stream, other, stream)
+    _of_the_next_release(engine, f"{stream}1")
+    relay.run_once(Event())
+    assert [message.message_id for message in broker.sent] == [f"{other}1"]
+    assert _unpublished(engine) == {f"{stream}1", f"{stream}2"}
+    broker.keep_from = set()
+    seconds.now += FIRST_REST_S + 0.1
+    relay.run_once(Event())
+    assert [message.message_id for message in broker.sent[1:]] == [f"{stream}1", f"{stream}2"]
     assert _unpublished(engine) == set()
 
 
