@@ -17,18 +17,24 @@ from tests.chaos.faults.fault import FULL, Fault, Struck, nothing_to_heal
 #: Seconds within which a service that is told to stop must have ended (the issue's "graceful stop inside 10 s").
 GRACE_S = 10.0
 _LEASE_S = DURATION.total_seconds()
+#: Seconds within which a process that was ended must be there again.
+AGAIN_S = 30.0
 #: Seconds within which another process must lead.
 TAKEN_OVER_S = 60.0
 
 
 def _any(world, dice, kind, service=None):
-    """A process of a kind that runs, by name."""
-    names = sorted(
-        each["name"]
-        for each in world.running()
-        if each["kind"] == kind and each["pid"] is not None and service in (None, each["service"])
-    )
-    return dice.choice(names)
+    """A process of a kind that runs, by name; another fault may just have ended all of them."""
+
+    def found():
+        return sorted(
+            each["name"]
+            for each in world.running()
+            if each["kind"] == kind and each["pid"] is not None and service in (None, each["service"])
+        )
+
+    world.until(found, AGAIN_S)
+    return dice.choice(found())
 
 
 def _kill(kind, service):
