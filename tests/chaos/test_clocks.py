@@ -15,7 +15,7 @@ from services.notify import tables as notify_tables
 from shared.kernel.clock import ManualClock
 from shared.ledger import lease, tables
 from shared.ledger.engines import reading
-from tests.chaos.builds.bench import GRID, Bench
+from tests.chaos.bench import GRID, Bench
 from tests.chaos.judge import judge
 
 DAY = timedelta(days=1)

@@ -12,8 +12,8 @@ from sqlalchemy import select
 from shared.contracts import topology
 from shared.ledger import quarantine, tables
 from shared.ledger.engines import reading
+from tests.chaos.bench import Bench
 from tests.chaos.builds import planted
-from tests.chaos.builds.bench import Bench
 from tests.chaos.builds.bug_for_one_matter import CURSED
 from tests.chaos.faults import messages
 from tests.chaos.judge import judge

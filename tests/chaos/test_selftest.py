@@ -27,8 +27,8 @@ from shared.ledger import engines, lease
 from shared.ledger.errors import Transient
 from shared.ledger.reception import Reception
 from shared.wire.connection import BrokerAway
+from tests.chaos.bench import Bench
 from tests.chaos.builds import planted
-from tests.chaos.builds.bench import Bench
 from tests.chaos.builds.lease_without_fencing import trusting
 from tests.chaos.judge import judge
 from tests.chaos.suite import PROJECT
