@@ -144,6 +144,8 @@ def create_index_live(op: Any, name: str, table: str, columns: Sequence[str], **
         return
     with context.autocommit_block():
         op.execute("SET lock_timeout = 0")  # it waits for everybody, and nobody waits for it
-        op.drop_index(name, table_name=table, if_exists=True, postgresql_concurrently=True)
-        op.create_index(name, table, list(columns), postgresql_concurrently=True, **options)
-        op.execute(f"SET lock_timeout = {ASKS_FOR_MS}")
+        try:
+            op.drop_index(name, table_name=table, if_exists=True, postgresql_concurrently=True)
+            op.create_index(name, table, list(columns), postgresql_concurrently=True, **options)
+        finally:
+            op.execute(f"SET lock_timeout = {ASKS_FOR_MS}")
