@@ -58,11 +58,16 @@ class Subscription:
 
     def hears(self, stream_kind: str) -> bool:
         """Whether events of that stream kind of the source come through this queue."""
-        return "*" in self.streams or stream_kind in self.streams
+        return self.hears_everything or stream_kind in self.streams
+
+    @property
+    def hears_everything(self) -> bool:
+        """Whether it is bound to all that its source tells, whatever that is."""
+        return "*" in self.streams
 
     def binding_keys(self) -> tuple[str, ...]:
         """Routing keys to bind: every event of the stream kinds, or `#`."""
-        if "*" in self.streams:
+        if self.hears_everything:
             return ("#",)
         return tuple(
             row.routing_key for row in registry.all_types() if row.owner == self.source and row.stream in self.streams
@@ -99,6 +104,9 @@ def subscriptions_of(consumer: str) -> tuple[Subscription, ...]:
 
 
 def hearers(stream: str) -> tuple[Subscription, ...]:
-    """Who hears a stream, whichever release its events are of; nobody hears what departments are told."""
+    """Who hears a stream, whichever release its events are of; nobody hears what departments are told.
+
+    `stream`: whole, or what comes before its colon.
+    """
     source, _, kind = stream.partition(":")[0].partition(".")
     return tuple(sub for sub in subscriptions() if sub.source == source and sub.hears(kind))

@@ -189,11 +189,6 @@ def addressee(stream: str) -> str | None:
     return key.removeprefix(_QUEUE) if key.startswith(_QUEUE) else None
 
 
-def is_told(type_: str) -> bool:
-    """Whether messages of that type go to a department and nobody else."""
-    return type_ in TOLD
-
-
 def envelope(
     message: Any, *, version: int, at: datetime, correlation_id: str, causation_id: str | None, traceparent: str | None
 ) -> Envelope:

@@ -19,6 +19,16 @@ class Transient(Exception):
         self.state = state
 
 
+class TableInUse(Transient):
+    """A migration did not get a table that somebody uses in one long transaction, such as a backup."""
+
+    def __init__(self, service: str, seconds: float) -> None:
+        super().__init__(
+            f"the database of {service} cannot be migrated: for {seconds:.0f} s somebody has been using a table in one"
+            " long transaction (a backup? pg_stat_activity shows it)"
+        )
+
+
 class HandlerFailed(Exception):
     """A bug in a handler. Nothing was committed but the count of attempts; deliver the message again after a pause."""
 

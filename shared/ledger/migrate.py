@@ -30,7 +30,7 @@ from sqlalchemy.pool import NullPool
 
 from shared.kernel.errors import Misconfigured
 from shared.ledger.engines import reading, writing
-from shared.ledger.errors import Transient, is_transient
+from shared.ledger.errors import TableInUse, Transient, is_transient
 from shared.ledger.revisions import ASKS_FOR_MS
 
 log = logging.getLogger(__name__)
@@ -40,8 +40,10 @@ _SCRIPTS = Path(__file__).with_name("scripts")
 _LOCK_SPACE = 0x47525748
 #: Seconds to wait for another process that migrates, and between two looks.
 _WAIT_S, _LOOK_EVERY_S = 60.0, 0.1
-#: Seconds for which a table is asked for again and again, and for which the others may go on between two times.
-_ASK_WITHIN_S, _LET_PASS_S = 120.0, 1.0
+#: Seconds for which one revision asks for a table again and again.
+_ASK_WITHIN_S = 120.0
+#: Seconds for which the others may go on between two times: doubles up to the second figure.
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 16.0
 #: PostgreSQL: there is no such database / somebody else made it in this moment.
 _NO_DATABASE, _DUPLICATE = "3D000", ("42P04", "23505")
 
@@ -61,7 +63,8 @@ def migrate(engine: Engine, definition: Migratable) -> tuple[str, ...]:
     """Apply what is missing; returns the revisions applied, oldest first.
 
     Makes a PostgreSQL database that is not there.
-    Raises Transient while the database is away, Misconfigured when it may not be made.
+    Raises Transient while the database is away, TableInUse when somebody keeps a table, Misconfigured when it may not
+    be made.
     """
     try:
         _make_database(engine)
@@ -81,8 +84,8 @@ def migrate(engine: Engine, definition: Migratable) -> tuple[str, ...]:
 
 
 def _upgrade(definition: Migratable, db: Connection) -> None:
-    """Every revision that is missing. Raises Transient when somebody keeps a table for too long."""
-    deadline = time.monotonic() + _ASK_WITHIN_S
+    """Every revision that is missing. Raises TableInUse when somebody keeps a table for too long."""
+    refused_at, pause, stuck_at = None, _FIRST_PAUSE_S, None
     while True:
         try:
             command.upgrade(_config(definition, db), "heads")
@@ -90,14 +93,15 @@ def _upgrade(definition: Migratable, db: Connection) -> None:
             if not isinstance(error.orig, (psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected)):
                 raise
             db.rollback()
-            if time.monotonic() > deadline:
-                message = (
-                    f"the database of {definition.name} cannot be migrated: for {_ASK_WITHIN_S:.0f} s somebody has been"
-                    " using a table in one long transaction (a backup? see pg_stat_activity); try again afterwards"
-                )
-                raise Transient(message) from error
+            applied = MigrationContext.configure(db).get_current_heads()
+            db.rollback()
+            if refused_at is None or applied != stuck_at:
+                refused_at, pause, stuck_at = time.monotonic(), _FIRST_PAUSE_S, applied
+            if time.monotonic() - refused_at > _ASK_WITHIN_S:
+                raise TableInUse(definition.name, _ASK_WITHIN_S) from error
             log.info("a table is in use; asked for again", extra={"service": definition.name, "error": str(error.orig)})
-            time.sleep(_LET_PASS_S)  # noqa: TID251 -- the others pass
+            time.sleep(pause)  # noqa: TID251 -- the others pass
+            pause = min(2 * pause, _LONGEST_PAUSE_S)
         else:
             return
 

@@ -22,7 +22,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from shared.contracts import envelope as envelopes
-from shared.contracts import registry, topology
+from shared.contracts import registry, shapes, topology
 from shared.contracts.envelope import Envelope
 from shared.kernel.actor import SYSTEM, Actor
 from shared.kernel.clock import ManualClock
@@ -330,11 +330,20 @@ def _store(work: UnitOfWork, lost: Lost) -> None:
     then = Counter(_telling((envelope.type, envelope.stream, envelope.data)) for envelope, _ in lost.events)
     if now != then:
         message = f"Told then and not now: {_names(then - now)}; now and not then: {_names(now - then)}."
+        if any(_is_newer(envelope) for envelope, _ in lost.events):
+            message += " A newer release told it: recover with that one."
         raise Differs(message)
     outbox.append_published(work.db, lost.events, work.now)
     # Told again: whether it left then nobody knows, and departments drop what they have by its id.
     outbox.append(work.db, work.letters(), work.now)
     work.db.commit()
+
+
+def _is_newer(envelope: Envelope) -> bool:
+    """Whether it has something that this release's events do not have."""
+    if not registry.is_known(envelope.type):
+        return True
+    return not set(envelope.data) <= set(shapes.schema_of(registry.by_type(envelope.type).shape).fields)
 
 
 def _telling(told: tuple[str, str, Mapping[str, Any]]) -> tuple[str, str, str]:

@@ -5,7 +5,8 @@ Never edited once released; a change to shared/ledger/tables.py adds a new funct
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Column, Integer, String, Text, text
@@ -130,22 +131,34 @@ def create_ledger_0002(op: Any) -> None:
         op.execute("ALTER TABLE outbox SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000)")
 
 
+@contextmanager
+def waiting_for_all(op: Any) -> Iterator[None]:
+    """PostgreSQL, outside of transactions: statements that wait for others, while nobody waits for them.
+
+    What a revision did before is committed; it may have to be done again. Nothing on SQLite.
+    """
+    context = op.get_context()
+    if context.dialect.name != "postgresql":
+        yield
+        return
+    with context.autocommit_block():
+        op.execute("SET lock_timeout = 0")
+        try:
+            yield
+        finally:
+            op.execute(f"SET lock_timeout = {ASKS_FOR_MS}")
+
+
 def create_index_live(op: Any, name: str, table: str, columns: Sequence[str], **options: Any) -> None:
-    """An index on a table that is being written to: for revisions, before anything else that they do.
+    """An index on a table that is being written to: in a revision of its own, or before anything else that it does.
 
     PostgreSQL: CONCURRENTLY, which lets writers go on (a plain CREATE INDEX would hold up every command and event of
     the service for as long as a big table takes) and which cannot run in a transaction. What the revision did before is
     therefore committed. A try that was broken off leaves an invalid index, which is dropped first, so that the revision
     may run again. SQLite: in the migration's transaction; nobody else writes then.
     """
-    context = op.get_context()
-    if context.dialect.name != "postgresql":
-        op.create_index(name, table, list(columns), **options)
-        return
-    with context.autocommit_block():
-        op.execute("SET lock_timeout = 0")  # it waits for everybody, and nobody waits for it
-        try:
+    with waiting_for_all(op):
+        if op.get_context().dialect.name == "postgresql":
             op.drop_index(name, table_name=table, if_exists=True, postgresql_concurrently=True)
-            op.create_index(name, table, list(columns), postgresql_concurrently=True, **options)
-        finally:
-            op.execute(f"SET lock_timeout = {ASKS_FOR_MS}")
+            options["postgresql_concurrently"] = True
+        op.create_index(name, table, list(columns), **options)

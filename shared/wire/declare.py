@@ -44,8 +44,11 @@ def declare(url: str, departments: Sequence[str] = ()) -> None:
         for exchange in exchanges(departments):
             session.attempt(f"exchange {exchange.name}", _declared(exchange))
         for queue in queues(departments):
-            shapes = [_bound(queue, arguments) for arguments in _accepted(queue)]
-            session.attempt(f"queue {queue.name}", *shapes)
+            shapes = [_queue_declared(queue, arguments) for arguments in _accepted(queue)]
+            if session.attempt(f"queue {queue.name}", *shapes):
+                session.attempt(f"queue {queue.name}", _bound(queue))
+            else:
+                session.try_out(_bound(queue))  # may still be right for one that is there and differs, or is not ours
         if session.drift:
             raise DeclarationRefused(tuple(session.drift))
 
@@ -107,6 +110,10 @@ class _Session:
             self.drift.append(refused)
         return False
 
+    def try_out(self, step: _Step) -> None:
+        """Take a step whose refusal says nothing new. Raises BrokerAway."""
+        self._take("", step)
+
     def _take(self, where: str, step: _Step) -> Drift | None:
         kind = where.partition(" ")[0]
         try:
@@ -142,9 +149,8 @@ def _queue_declared(queue: Queue, arguments: dict[str, Any]) -> _Step:
     return lambda channel: channel.queue_declare(queue.name, durable=True, auto_delete=False, arguments=arguments)
 
 
-def _bound(queue: Queue, arguments: dict[str, Any]) -> _Step:
+def _bound(queue: Queue) -> _Step:
     def step(channel: Any) -> None:
-        _queue_declared(queue, arguments)(channel)
         for exchange, key in queue.bindings:
             channel.queue_bind(queue.name, exchange, routing_key=key)
 

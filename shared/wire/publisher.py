@@ -113,8 +113,12 @@ class Publisher:
             try:
                 channel.queue_bind(queue, exchange, routing_key=routing_key)
             except (AccessRefused, NotFound) as error:
-                return str(error.reply_text)  # and the channel is closed
-            channel.close()
+                if error.method_sig != amqp.spec.Queue.Bind:
+                    raise  # of something that was published before, and is read only now
+                return str(error.reply_text)
+            finally:
+                if channel.is_open:
+                    channel.close()  # py-amqp opens a channel again that the broker has closed
         except BROKER_ERRORS as error:
             raise self._gone(f"binding {queue} failed: {error}") from error
         return None

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_when_event_set, wait_random_exponential
 from tenacity.nap import sleep_using_event
 
-from shared.contracts import registry, topology
+from shared.contracts import topology
 from shared.contracts.envelope import CONTENT_TYPE
 from shared.kernel.clock import Clock
 from shared.ledger import lease, outbox
@@ -31,6 +31,7 @@ from shared.ledger.lease import RENEW_EVERY_S, Candidate
 from shared.ledger.outbox import Pending
 from shared.wire.connection import BrokerAway
 from shared.wire.metrics import RelayMetrics
+from shared.wire.newcomers import Newcomers
 from shared.wire.publisher import Answers, Outgoing
 
 log = logging.getLogger(__name__)
@@ -105,8 +106,7 @@ class Relay:
         self._counted_at = float("-inf")
         self._hung_up_at = float("-inf")
         self._resting: dict[str, _Rest] = {}
-        #: Types of a newer release that have been bound to the queues of those who hear them.
-        self._bound: set[tuple[str, str]] = set()
+        self._newcomers = Newcomers(service, monotonic)
 
     def run(self, stop: Event) -> None:
         """Work until `stop` is set, whatever happens to broker and database. Raises only on bugs."""
@@ -183,17 +183,19 @@ class Relay:
     def _publish(self, rows: Sequence[Pending], stop: Event) -> None:
         if self._publisher is None:
             self._publisher = self._connect()
+            self._newcomers.forget()
             self._metrics.connected(connected=True)
             log.info("connected to the broker", extra={"service": self.service})
         publisher = self._publisher
+        held: set[str] = set()
         try:
-            self._send(publisher, rows)
+            self._send(publisher, rows, held)
             self._collect(publisher, stop)
         except BrokerAway:
             # What was confirmed before the link broke is confirmed; the rest goes again over a new connection.
             self._publisher = None
             self._metrics.connected(connected=False)
-            self._settle(rows, publisher.take_answers())
+            self._settle(rows, publisher.take_answers(), held)
             raise
         except DBAPIError:
             # Answers are due that the next round could not place: another relay may lead by then.
@@ -205,41 +207,22 @@ class Relay:
             # would refuse everything for that queue for as long as the channel lasts (rabbitmq-server, pull 9241).
             self._hung_up_at = self._monotonic()
             self._hang_up(publisher)
-        self._settle(rows, answers)
+        self._settle(rows, answers, held)
         if not answers.confirmed and (answers.refused or answers.returned):
             message = f"the broker took none of {len(rows)} events: {_first_reason(answers)}"
             raise BrokerAway(message)
 
-    def _send(self, publisher: Publishes, rows: Sequence[Pending]) -> None:
-        held: set[str] = set()
+    def _send(self, publisher: Publishes, rows: Sequence[Pending], held: set[str]) -> None:
+        """Send all but what may not leave yet; `held` gets the streams of that, which stop there."""
         for row in rows:
             if row.stream in held:
                 continue
-            refused = self._unheard(publisher, row)
+            refused = self._newcomers.refused(row.type, row.stream, publisher)
             if refused is None:
                 publisher.send(_outgoing(self.service, row))
             else:
                 held.add(row.stream)
                 self._rest(row.stream, row.message_id, refused)
-
-    def _unheard(self, publisher: Publishes, row: Pending) -> str | None:
-        """Why an event may not leave yet; None when everybody who hears its stream will get it.
-
-        Who declares a release's queues binds what that release knows. An event of a newer one may be here before that
-        one has declared: published then, it would be confirmed and still reach nobody but the trace.
-        """
-        kind = row.stream.partition(":")[0]
-        if registry.is_known(row.type) or (kind, row.type) in self._bound:
-            return None
-        exchange, routing_key = topology.way_of(self.service, row.type, row.stream)
-        for subscription in topology.hearers(row.stream):
-            refused = publisher.bind(subscription.queue, exchange, routing_key)
-            if refused is not None:
-                return (
-                    f"of a newer release, and not bound to {subscription.queue} ({refused}); let that release declare"
-                )
-        self._bound.add((kind, row.type))
-        return None
 
     def _hang_up(self, publisher: Publishes) -> None:
         self._publisher = None
@@ -262,8 +245,11 @@ class Relay:
             self._lead()
             self._count()
 
-    def _settle(self, rows: Sequence[Pending], answers: Answers) -> None:
-        """Mark what was confirmed, in one transaction with the proof that we still lead; let refused streams rest."""
+    def _settle(self, rows: Sequence[Pending], answers: Answers, held: set[str]) -> None:
+        """Mark what was confirmed, in one transaction with the proof that we still lead; let refused streams rest.
+
+        `held`: streams that rest already.
+        """
         counts = {"confirmed": answers.confirmed, "refused": answers.refused, "returned": answers.returned}
         self._metrics.answered(**{result: len(ids) for result, ids in counts.items()})
         streams = {row.message_id: row.stream for row in rows}
@@ -279,7 +265,7 @@ class Relay:
             lease.fence(db, LEASE, self._token)
             outbox.mark_published(db, answers.confirmed, self._clock.now())
             db.commit()
-        troubled = {streams[message_id] for message_id in (*answers.refused, *answers.returned)}
+        troubled = held | {streams[message_id] for message_id in (*answers.refused, *answers.returned)}
         for message_id in answers.confirmed:
             if streams[message_id] not in troubled:
                 self._resting.pop(streams[message_id], None)

@@ -78,8 +78,9 @@ class Evidence:
 
     @property
     def of_the_next_release(self):
-        """How many events its processes told."""
-        return sum(next_release.FIELD in seen.ids for seen in self.trace)
+        """How many events its processes told, and how many of types that this release does not know."""
+        told = [seen for seen in self.trace if next_release.FIELD in seen.ids]
+        return len(told), sum(seen.name.startswith("gridwhistle.") for seen in told)
 
 
 def gather(world):

@@ -96,6 +96,7 @@ def judge(world, book, planted=(), complaints=()):
     if not valid.ok:
         findings.append(Finding(kind="trace", service="oversight", what=f"position {valid.first_bad}: {valid.why}"))
     results = Counter(entry.result for entry in book.entries)
+    told, unknown = evidence.of_the_next_release
     figures = {
         "commands accepted": results[ACCEPTED],
         "refused": results[REFUSED],
@@ -105,7 +106,8 @@ def judge(world, book, planted=(), complaints=()):
         "matters": len(evidence.named("intake.matter-opened")),
         "closed": len(evidence.named("dispatch.matter-closed")),
         "planted": len(planted_ids),
-        "told by the next release": evidence.of_the_next_release,
+        "told by the next release": told,
+        "of unknown types": unknown,
     }
     return Verdict(findings=tuple(findings), figures=figures)
 

@@ -10,7 +10,7 @@ from deploy.launcher import services
 from shared.contracts.topology import SERVICES
 from shared.kernel.errors import Refusal
 from shared.ledger.engines import open_engine
-from shared.ledger.errors import Transient
+from shared.ledger.errors import TableInUse, Transient
 from shared.ledger.migrate import migrate, pending
 from shared.runtime.settings import read
 
@@ -19,6 +19,12 @@ class DatabaseUnreachable(Refusal):
     """The database does not answer. Start it, or correct the address."""
 
     code = "database-unreachable"
+
+
+class MigrationHeldUp(Refusal):
+    """A table that a revision changes is in use in one long transaction."""
+
+    code = "migration-held-up"
 
 
 @click.command("migrate")
@@ -34,6 +40,9 @@ def command(*, names: tuple[str, ...], check: bool, as_json: bool) -> int:
         try:
             definition = services.definition(name)
             result[name] = list(pending(engine, definition) if check else migrate(engine, definition))
+        except TableInUse as error:
+            remedy = "Run it again when that has ended; revisions that are applied stay so."
+            raise MigrationHeldUp(str(error), remedy=remedy) from error
         except Transient as error:
             raise DatabaseUnreachable(str(error), remedy="Start it, or correct GRIDWHISTLE_DATABASE_URL.") from error
         finally:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from services.dispatch.scope_triggers import STATEMENTS
-from shared.ledger.revisions import create_index_live
+from shared.ledger.revisions import create_index_live, waiting_for_all
 from shared.ledger.types import Instant
 
 revision = "dispatch_0009"
@@ -35,10 +35,7 @@ def upgrade() -> None:
     op.add_column("matter_scopes", sa.Column("due_at", Instant), if_not_exists=on_postgresql or None)
     for statement in STATEMENTS[context.dialect.name]:
         op.execute(statement)
-    if on_postgresql:
-        with context.autocommit_block():  # bit by bit: others write meanwhile
-            _fill()
-    else:
+    with waiting_for_all(op):  # bit by bit: others write meanwhile
         _fill()
     create_index_live(op, "ix_matter_scopes_due", "matter_scopes", ["unit", "due_at", "matter_id"])
 

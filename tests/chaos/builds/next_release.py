@@ -47,6 +47,7 @@ def upgrade():
 @contextmanager
 def planted() -> Iterator[None]:
     """The next release in this process, until the block ends."""
+    registry.all_types()  # all of this release, so that leaving forgets only what came here
     with (
         tempfile.TemporaryDirectory(prefix="gridwhistle-next-") as folder,
         patch.dict(registry._BY_TYPE),

@@ -33,8 +33,9 @@ def _any(world, dice, kind, service=None):
             if each["kind"] == kind and each["pid"] is not None and service in (None, each["service"])
         )
 
-    world.until(found, AGAIN_S)
-    return dice.choice(found())
+    seen = []
+    world.until(lambda: seen.extend(found()) or seen, AGAIN_S)
+    return dice.choice(seen)
 
 
 def _kill(kind, service):

@@ -69,7 +69,7 @@ class Bridge:
         """One round of relay and consumer. Returns how many messages moved."""
         with reading(self.app.at_hand.engine) as db:
             rows = outbox.pending(db, 200)
-        mine = [row for row in rows if whistles.is_told(row.type)]
+        mine = [row for row in rows if row.type in whistles.TOLD]
         for row in mine:
             self._publisher.send(relays._outgoing("dispatch", row))
         while self._publisher.unanswered:

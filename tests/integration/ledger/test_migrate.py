@@ -23,7 +23,7 @@ from shared.kernel.errors import Misconfigured
 from shared.ledger import migrate as migrations
 from shared.ledger import tables as ledger_tables
 from shared.ledger.engines import open_engine
-from shared.ledger.errors import Transient
+from shared.ledger.errors import TableInUse, Transient
 from shared.ledger.migrate import migrate, pending
 
 
@@ -146,8 +146,9 @@ def test_a_revision_behind_a_backup_lets_the_services_pass(database, service):
     engine = open_engine(database)
     migrate(engine, service)
     _add(service, "sample_0002", "sample_0001", 'op.add_column("inbox", sa.Column("more", sa.Text()))')
+    patient = open_engine(database, idle_ms=0)
     with ThreadPoolExecutor(1) as pool:
-        with engine.connect() as backup, engine.connect() as writer:
+        with patient.connect() as backup, engine.connect() as writer:
             backup.execute(text("LOCK TABLE inbox IN ACCESS SHARE MODE"))  # as pg_dump does, to its end
             migrating = pool.submit(migrate, engine, service)
             _until_waiting(engine, "ALTER TABLE%")
@@ -159,19 +160,23 @@ def test_a_revision_behind_a_backup_lets_the_services_pass(database, service):
         assert migrating.result(30) == ("sample_0002",)
     assert "more" in {column["name"] for column in inspect(engine).get_columns("inbox")}
     engine.dispose()
+    patient.dispose()
 
 
 def test_a_revision_that_never_gets_its_table_says_why_and_leaves_nothing(database, service, monkeypatch):
-    monkeypatch.setattr(migrations, "_ASK_WITHIN_S", 0.0)
+    monkeypatch.setattr(migrations, "_ASK_WITHIN_S", -1.0)
     engine = open_engine(database)
     migrate(engine, service)
     _add(service, "sample_0002", "sample_0001", 'op.add_column("inbox", sa.Column("more", sa.Text()))')
-    with engine.connect() as backup:
+    patient = open_engine(database, idle_ms=0)
+    with patient.connect() as backup:
         backup.execute(text("LOCK TABLE inbox IN ACCESS SHARE MODE"))
-        with pytest.raises(Transient, match=r"database of sample .* long transaction .* pg_stat_activity"):
+        with pytest.raises(TableInUse, match=r"database of sample .* long transaction .*pg_stat_activity"):
             migrate(engine, service)
     assert pending(engine, service) == ("sample_0002",)
+    assert migrate(engine, service) == ("sample_0002",)
     engine.dispose()
+    patient.dispose()
 
 
 def _until_waiting(engine, statement):

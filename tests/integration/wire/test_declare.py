@@ -47,7 +47,7 @@ def test_check_changes_nothing(rabbitmq, vhost):
     assert rabbitmq.manage("GET", f"/api/queues/{_vhost(vhost)}") == []
 
 
-def test_a_queue_that_somebody_made_otherwise_is_drift_and_the_rest_is_made(vhost):
+def test_a_queue_that_somebody_made_otherwise_is_drift_and_bound_and_the_rest_is_made(rabbitmq, vhost):
     strange = topology.subscriptions()[0].queue
     _declare_by_hand(vhost, strange, {})
     with pytest.raises(DeclarationRefused) as raised:
@@ -56,6 +56,14 @@ def test_a_queue_that_somebody_made_otherwise_is_drift_and_the_rest_is_made(vhos
     found = declare.check(vhost)
     assert [(one.code, one.where) for one in found] == [("wrong-arguments", f"queue {strange}")]
     assert "x-queue-type" in found[0].what or "arg" in found[0].what
+    # Whatever it is, what is told to it has to reach it.
+    assert keys_of(rabbitmq, vhost, strange) == set(topology.subscriptions()[0].binding_keys())
+
+
+def keys_of(rabbitmq, vhost, queue):
+    """The routing keys under which a queue gets something."""
+    rows = rabbitmq.manage("GET", f"/api/bindings/{_vhost(vhost)}")
+    return {row["routing_key"] for row in rows if row["destination"] == queue and row["source"]}
 
 
 def test_the_queues_of_release_0_1_are_used_as_they_are_and_bound_to_what_is_new(rabbitmq, vhost):
@@ -79,5 +87,17 @@ def test_a_user_without_the_right_is_told_which_thing_it_may_not_declare(rabbitm
             DeclarationRefused, match=r"exchange gridwhistle\.intake: the broker's user may not declare it"
         ):
             declare.declare(url)
+        first = topology.subscriptions()[0]
+        declare.declare(vhost)
+        rabbitmq.manage("DELETE", binding_of(vhost, first, first.binding_keys()[0]))
+        with pytest.raises(DeclarationRefused):
+            declare.declare(url)
+        # Queues that are there may be bound without the right to make them.
+        assert keys_of(rabbitmq, vhost, first.queue) == set(first.binding_keys())
     finally:
         rabbitmq.manage("DELETE", "/api/users/small")
+
+
+def binding_of(vhost, subscription, key):
+    """The address of one binding in the management interface."""
+    return f"/api/bindings/{_vhost(vhost)}/e/{subscription.exchange}/q/{subscription.queue}/{key}"

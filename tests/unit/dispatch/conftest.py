@@ -16,7 +16,7 @@ from shared.contracts.dispatch import MatterEscalated
 from shared.contracts.envelope import Envelope, from_bytes
 from shared.contracts.intake import MatterOpened
 from shared.contracts.values import Place
-from shared.contracts.whistles import is_told
+from shared.contracts.whistles import TOLD
 from shared.jurisdiction import load
 from shared.ledger.engines import reading
 from shared.ledger.tables import outbox
@@ -122,7 +122,7 @@ class Desk:
         with reading(self.app.at_hand.engine) as db:
             raws = db.execute(select(outbox.c.envelope).order_by(outbox.c.position)).scalars().all()
         envelopes = [from_bytes(bytes(raw)) for raw in raws]
-        every = [(one.name.removeprefix("dispatch."), one.data) for one in envelopes if not is_told(one.type)]
+        every = [(one.name.removeprefix("dispatch."), one.data) for one in envelopes if one.type not in TOLD]
         return every if name is None else [data for known, data in every if known == name]
 
     def climbs(self) -> list[tuple[str, str, str]]:

@@ -36,7 +36,7 @@ def told(desk, department=None, kind=None):
     return [
         (envelope.type.split(".")[2], envelope.data)
         for stream, envelope in rows
-        if whistles.is_told(envelope.type)
+        if envelope.type in whistles.TOLD
         and department in (None, whistles.addressee(stream))
         and kind in (None, envelope.type.split(".")[2])
     ]
@@ -104,9 +104,9 @@ def test_a_department_never_learns_the_asker(desk):
 def test_what_departments_are_told_leaves_for_them_alone(desk, called):
     with reading(desk.app.at_hand.engine) as db:
         rows = db.execute(select(tables.outbox.c.type, tables.outbox.c.stream)).all()
-    ways = {topology.way_of("dispatch", row.type, row.stream) for row in rows if whistles.is_told(row.type)}
+    ways = {topology.way_of("dispatch", row.type, row.stream) for row in rows if row.type in whistles.TOLD}
     assert ways == {("gridwhistle.whistles", "whistle.dept-water"), ("gridwhistle.whistles", "whistle.dept-housing")}
-    assert {topology.hearers(row.stream) for row in rows if whistles.is_told(row.type)} == {()}
+    assert {topology.hearers(row.stream) for row in rows if row.type in whistles.TOLD} == {()}
 
 
 def test_an_answer_counts_and_the_department_is_told_so(desk, called):

@@ -46,8 +46,8 @@ def told(desk):
     with reading(desk.app.at_hand.engine) as db:
         rows = db.execute(select(outbox.c.message_id, outbox.c.type, outbox.c.envelope).order_by(outbox.c.position))
         rows = rows.all()
-    letters = {row.message_id: bytes(row.envelope) for row in rows if whistles.is_told(row.type)}
-    return letters, [bytes(row.envelope) for row in rows if not whistles.is_told(row.type)]
+    letters = {row.message_id: bytes(row.envelope) for row in rows if row.type in whistles.TOLD}
+    return letters, [bytes(row.envelope) for row in rows if row.type not in whistles.TOLD]
 
 
 def answers(desk):

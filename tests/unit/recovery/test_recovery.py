@@ -18,7 +18,7 @@ from sqlalchemy import select
 from deploy.launcher import services
 from deploy.launcher.demo import demands
 from deploy.launcher.demo.week import OPENS, Player
-from deploy.launcher.recovering import SetBack, check_not_set_back
+from deploy.launcher.recovering import SetBack, _hears, check_not_set_back
 from deploy.launcher.suite import Suite
 from services.dispatch.tables import matters as handled
 from services.notify.channels.file import FILE_NAME
@@ -87,11 +87,7 @@ def recovered(suite, service, *, retell=None, progress=lambda: None, more=()):
     retell = retell or services.definition(service).retell
     lost = recovery.lost_of(application.at_hand, recorded)
     heard = [(envelopes.from_bytes(raw), raw) for raw in recorded]
-    heard = [
-        (envelope, raw)
-        for envelope, raw in heard
-        if any(sub.consumer == service for sub in topology.hearers(envelope.stream))
-    ]
+    heard = [pair for pair in heard if _hears(service, pair[0])]
     done = recovery.recover(application.reception, lost, heard, retell, until=suite.clock.now(), progress=progress)
     return lost, done
 
@@ -162,6 +158,23 @@ def test_what_a_newer_release_told_is_left_to_that_release(week):
     _, done = recovered(suite, "dispatch", more=[told.to_bytes()])
     reason = f"event type '{told.type}' is not registered; recover with the release that told it."
     assert [(each.first, why) for each, why in done.left] == [(told, reason)]
+
+
+def test_what_a_newer_release_told_more_of_is_left_to_that_release(week):
+    """A transaction of a command that is known, with a field that is not."""
+    suite, taken, end = week
+    end.put_back(suite)
+    taken[MOMENTS[2]].put_back(suite, "dispatch")
+    application = suite.applications["dispatch"]
+    with reading(suite.applications["oversight"].at_hand.engine) as db:
+        lost = recovery.lost_of(application.at_hand, trace.envelopes(db))
+    told = next(each for each in lost if each.of("dispatch.matter-accepted"))
+    newer = [replace(envelope, data=envelope.data | {"told_by_release": "next"}) for envelope, _ in told.events]
+    newer = recovery.Lost(events=tuple((envelope, envelope.to_bytes()) for envelope in newer))
+    lost = [newer if each is told else each for each in lost]
+    done = recovery.recover(application.reception, lost, [], services.definition("dispatch").retell)
+    why = next(why for each, why in done.left if each is newer)
+    assert why.endswith("A newer release told it: recover with that one.")
 
 
 def letters(application):

@@ -13,12 +13,12 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
 from deploy.launcher.suite import Suite
-from shared.contracts.envelope import from_bytes
+from shared.contracts.envelope import Envelope, from_bytes
 from shared.jurisdiction import load
 from shared.kernel.sealing import new_key_text
+from shared.ledger import outbox, tables
 from shared.ledger import reception as reception_module
-from shared.ledger import tables
-from shared.ledger.engines import reading
+from shared.ledger.engines import reading, writing
 from shared.ledger.errors import Transient
 from shared.ledger.reception import Received
 from shared.runtime import loopback
@@ -98,6 +98,26 @@ def undisturbed(pack):
     result = account(suite)
     suite.close()
     return result
+
+
+def test_an_event_of_the_next_release_is_passed_on_and_passed_over(pack):
+    suite = Suite.in_memory(pack, START, only=["intake", "dispatch"])
+    demand = {"channel": "hotline", "text": "楼道灯不亮", "location": {"address": "光华东里1号楼"}}
+    matter = suite.execute("intake.register-demand", demand, HEAD).body["matter_id"]
+    told = Envelope(
+        id="01a00000-0000-7000-8000-000000000000", source="urn:gridwhistle:intake",
+        type="gridwhistle.intake.matter-numbered.v1", subject=matter, time=START, stream=f"intake.matter:{matter}",
+        streamversion=0, correlationid="c", causationid=None, traceparent=None, classification="internal",
+        data={"matter_id": matter},
+    )  # fmt: skip
+    with writing(suite.applications["intake"].at_hand.engine) as db:
+        outbox.append_next(db, [told], START)
+        db.commit()
+    suite.settle()
+    with reading(suite.applications["dispatch"].at_hand.engine) as db:
+        assert told.id in set(db.execute(select(tables.inbox.c.message_id)).scalars())
+        assert db.execute(select(tables.parked)).all() == []
+    suite.close()
 
 
 #: Places where the process dies: before the message is handled, after it is handled, before its row is marked, after.

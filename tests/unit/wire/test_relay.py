@@ -36,6 +36,7 @@ class Broker:
         #: (queue, exchange, key) bound; queues that may not be bound.
         self.bound = []
         self.keep_from = set()
+        self.asked = 0
         self.silent = False
         #: Connections that refuse whatever they are sent, counted from the first.
         self.stale = 0
@@ -65,6 +66,7 @@ class Link:
         return len(self._flying)
 
     def bind(self, queue, exchange, routing_key):
+        self._broker.asked += 1
         if queue in self._broker.keep_from:
             return "not allowed"
         self._broker.bound.append((queue, exchange, routing_key))
@@ -187,7 +189,7 @@ def test_an_event_of_the_next_release_leaves_once_everybody_who_hears_its_stream
     assert [(message.exchange, message.routing_key) for message in broker.sent] == [
         ("gridwhistle.intake", "matter-numbered"), ("gridwhistle.intake", "matter-opened"),
     ]  # fmt: skip
-    hearers = {"deliberation", "dispatch", "notify", "oversight"}
+    hearers = {"deliberation", "dispatch", "notify"}  # oversight's queue gets everything as it is
     assert sorted(broker.bound) == [
         (f"gridwhistle.{hearer}.from.intake", "gridwhistle.intake", "matter-numbered") for hearer in sorted(hearers)
     ]
@@ -196,17 +198,42 @@ def test_an_event_of_the_next_release_leaves_once_everybody_who_hears_its_stream
 
 def test_an_event_of_the_next_release_that_may_not_be_bound_waits_with_its_stream(engine, broker, relay, seconds):
     broker.keep_from = {"gridwhistle.notify.from.intake"}
-    stream, other = "intake.matter:1", "intake.matter:2"
-    _emit(engine, stream, other, stream)
+    stream, other, third = "intake.matter:1", "intake.matter:2", "intake.matter:3"
+    _emit(engine, stream, other, stream, third)
     _of_the_next_release(engine, f"{stream}1")
+    _of_the_next_release(engine, f"{third}1")
     relay.run_once(Event())
     assert [message.message_id for message in broker.sent] == [f"{other}1"]
-    assert _unpublished(engine) == {f"{stream}1", f"{stream}2"}
+    assert broker.asked == 3  # once for all streams: the others of the round are not asked for again
+    assert _unpublished(engine) == {f"{stream}1", f"{stream}2", f"{third}1"}
     broker.keep_from = set()
     seconds.now += FIRST_REST_S + 0.1
     relay.run_once(Event())
-    assert [message.message_id for message in broker.sent[1:]] == [f"{stream}1", f"{stream}2"]
+    assert [message.message_id for message in broker.sent[1:]] == [f"{stream}1", f"{stream}2", f"{third}1"]
     assert _unpublished(engine) == set()
+
+
+def test_a_stream_held_back_in_the_middle_of_a_round_rests(engine, broker, relay, seconds):
+    broker.keep_from = {"gridwhistle.notify.from.intake"}
+    stream = "intake.matter:1"
+    _emit(engine, stream, stream)
+    _of_the_next_release(engine, f"{stream}2")
+    relay.run_once(Event())
+    relay.run_once(Event())
+    assert [message.message_id for message in broker.sent] == [f"{stream}1"]
+    assert 'gridwhistle_relay_stopped_streams{service="intake"} 1.0' in generate_latest(relay.metrics.registry).decode()
+
+
+def test_a_binding_is_made_again_on_another_connection(engine, broker, relay):
+    stream = "intake.matter:1"
+    _emit(engine, stream)
+    _of_the_next_release(engine, f"{stream}1")
+    broker.away_after = 0
+    with pytest.raises(BrokerAway):
+        relay.run_once(Event())
+    broker.away_after = None
+    relay.run_once(Event())
+    assert len(broker.bound) == 2 * 3
 
 
 def test_full_rounds_follow_at_once_and_an_empty_outbox_is_polled(engine, broker, relay):
