@@ -22,7 +22,7 @@ REST_WITHIN_S = 180.0
 #: Size of the disk that is filled, in MiB.
 DISK_MIB = 1_536
 #: Seconds until every life must be over once nothing is broken any more: at least, and for each life.
-LIVES_WITHIN_S, FOR_A_LIFE_S = 600.0, 0.15
+LIVES_WITHIN_S, FOR_A_LIFE_S = 600.0, 0.6
 
 
 def play(world, *, matters, strokes, seed, kinds=None, clients=8, together=0.15, hold=1.0, say=print):
