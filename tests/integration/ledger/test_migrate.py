@@ -142,14 +142,22 @@ def test_a_writer_goes_on_while_an_index_is_made(database, service):
     engine.dispose()
 
 
+@contextmanager
+def backed_up(url, table):
+    """Somebody reads a table in one long transaction, as pg_dump does, to the end of the block."""
+    engine = open_engine(url, idle_ms=0)
+    with engine.connect() as db:
+        db.execute(text(f"LOCK TABLE {table} IN ACCESS SHARE MODE"))
+        yield
+    engine.dispose()
+
+
 def test_a_revision_behind_a_backup_lets_the_services_pass(database, service):
     engine = open_engine(database)
     migrate(engine, service)
     _add(service, "sample_0002", "sample_0001", 'op.add_column("inbox", sa.Column("more", sa.Text()))')
-    patient = open_engine(database, idle_ms=0)
     with ThreadPoolExecutor(1) as pool:
-        with patient.connect() as backup, engine.connect() as writer:
-            backup.execute(text("LOCK TABLE inbox IN ACCESS SHARE MODE"))  # as pg_dump does, to its end
+        with backed_up(database, "inbox"), engine.connect() as writer:
             migrating = pool.submit(migrate, engine, service)
             _until_waiting(engine, "ALTER TABLE%")
             # Whoever comes later waits behind the revision that waits for the backup, unless it steps back.
@@ -160,7 +168,6 @@ def test_a_revision_behind_a_backup_lets_the_services_pass(database, service):
         assert migrating.result(30) == ("sample_0002",)
     assert "more" in {column["name"] for column in inspect(engine).get_columns("inbox")}
     engine.dispose()
-    patient.dispose()
 
 
 def test_a_revision_that_never_gets_its_table_says_why_and_leaves_nothing(database, service, monkeypatch):
@@ -168,15 +175,12 @@ def test_a_revision_that_never_gets_its_table_says_why_and_leaves_nothing(databa
     engine = open_engine(database)
     migrate(engine, service)
     _add(service, "sample_0002", "sample_0001", 'op.add_column("inbox", sa.Column("more", sa.Text()))')
-    patient = open_engine(database, idle_ms=0)
-    with patient.connect() as backup:
-        backup.execute(text("LOCK TABLE inbox IN ACCESS SHARE MODE"))
-        with pytest.raises(TableInUse, match=r"database of sample .* long transaction .*pg_stat_activity"):
-            migrate(engine, service)
+    refused = pytest.raises(TableInUse, match=r"database of sample .* long transaction .*pg_stat_activity")
+    with backed_up(database, "inbox"), refused:
+        migrate(engine, service)
     assert pending(engine, service) == ("sample_0002",)
     assert migrate(engine, service) == ("sample_0002",)
     engine.dispose()
-    patient.dispose()
 
 
 def _until_waiting(engine, statement):
