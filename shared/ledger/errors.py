@@ -19,14 +19,8 @@ class Transient(Exception):
         self.state = state
 
 
-class TableInUse(Transient):
-    """A migration did not get a table that somebody uses in one long transaction, such as a backup."""
-
-    def __init__(self, service: str, seconds: float) -> None:
-        super().__init__(
-            f"the database of {service} cannot be migrated: for {seconds:.0f} s somebody has been using a table in one"
-            " long transaction (a backup? pg_stat_activity shows it)"
-        )
+class MigrationWaits(Transient):
+    """The database answers, and cannot be migrated now: somebody else migrates it, or keeps a table in use."""
 
 
 class HandlerFailed(Exception):

@@ -30,7 +30,7 @@ from sqlalchemy.pool import NullPool
 
 from shared.kernel.errors import Misconfigured
 from shared.ledger.engines import reading, writing
-from shared.ledger.errors import TableInUse, Transient, is_transient
+from shared.ledger.errors import MigrationWaits, Transient, is_transient
 from shared.ledger.revisions import ASKS_FOR_MS
 
 log = logging.getLogger(__name__)
@@ -63,8 +63,8 @@ def migrate(engine: Engine, definition: Migratable) -> tuple[str, ...]:
     """Apply what is missing; returns the revisions applied, oldest first.
 
     Makes a PostgreSQL database that is not there.
-    Raises Transient while the database is away, TableInUse when somebody keeps a table, Misconfigured when it may not
-    be made.
+    Raises Transient while the database is away, MigrationWaits while somebody else migrates it or keeps a table,
+    Misconfigured when it may not be made.
     """
     try:
         _make_database(engine)
@@ -84,7 +84,7 @@ def migrate(engine: Engine, definition: Migratable) -> tuple[str, ...]:
 
 
 def _upgrade(definition: Migratable, db: Connection) -> None:
-    """Every revision that is missing. Raises TableInUse when somebody keeps a table for too long."""
+    """Every revision that is missing. Raises MigrationWaits when somebody keeps a table for too long."""
     refused_at, pause, stuck_at = None, _FIRST_PAUSE_S, None
     while True:
         try:
@@ -98,7 +98,11 @@ def _upgrade(definition: Migratable, db: Connection) -> None:
             if refused_at is None or applied != stuck_at:
                 refused_at, pause, stuck_at = time.monotonic(), _FIRST_PAUSE_S, applied
             if time.monotonic() - refused_at > _ASK_WITHIN_S:
-                raise TableInUse(definition.name, _ASK_WITHIN_S) from error
+                message = (
+                    f"the database of {definition.name} cannot be migrated: for {_ASK_WITHIN_S:.0f} s somebody has been"
+                    " using a table in one long transaction (a backup? pg_stat_activity shows it)"
+                )
+                raise MigrationWaits(message) from error
             log.info("a table is in use; asked for again", extra={"service": definition.name, "error": str(error.orig)})
             time.sleep(pause)  # noqa: TID251 -- the others pass
             pause = min(2 * pause, _LONGEST_PAUSE_S)
@@ -173,7 +177,7 @@ def _wait_for_turn(guard: Connection, service: str) -> None:
     while not guard.execute(text("SELECT pg_try_advisory_lock(:space, :service)"), key).scalar_one():
         if time.monotonic() > deadline:
             message = f"another process has been migrating the database of {service} for {_WAIT_S:.0f} s"
-            raise Transient(message)
+            raise MigrationWaits(message)
         time.sleep(_LOOK_EVERY_S)  # noqa: TID251 -- waiting for another process
 
 

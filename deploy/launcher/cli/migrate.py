@@ -10,7 +10,7 @@ from deploy.launcher import services
 from shared.contracts.topology import SERVICES
 from shared.kernel.errors import Refusal
 from shared.ledger.engines import open_engine
-from shared.ledger.errors import TableInUse, Transient
+from shared.ledger.errors import MigrationWaits, Transient
 from shared.ledger.migrate import migrate, pending
 from shared.runtime.settings import read
 
@@ -22,7 +22,7 @@ class DatabaseUnreachable(Refusal):
 
 
 class MigrationHeldUp(Refusal):
-    """A table that a revision changes is in use in one long transaction."""
+    """Somebody else migrates the database, or keeps a table in one long transaction."""
 
     code = "migration-held-up"
 
@@ -40,7 +40,7 @@ def command(*, names: tuple[str, ...], check: bool, as_json: bool) -> int:
         try:
             definition = services.definition(name)
             result[name] = list(pending(engine, definition) if check else migrate(engine, definition))
-        except TableInUse as error:
+        except MigrationWaits as error:
             remedy = "Run it again when that has ended; revisions that are applied stay so."
             raise MigrationHeldUp(str(error), remedy=remedy) from error
         except Transient as error:

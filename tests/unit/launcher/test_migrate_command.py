@@ -9,13 +9,13 @@ from click.testing import CliRunner
 
 from deploy.launcher.cli import group
 from shared.kernel.errors import Refusal
-from shared.ledger.errors import TableInUse, Transient
+from shared.ledger.errors import MigrationWaits, Transient
 
 
 @pytest.mark.parametrize(
     ("error", "code", "remedy"),
     [
-        (TableInUse("intake", 120), "migration-held-up", "Run it again when that has ended"),
+        (MigrationWaits("another process has been migrating"), "migration-held-up", "Run it again when that has ended"),
         (Transient("the database of intake does not answer"), "database-unreachable", "Start it"),
     ],
 )
