@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 import time
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -73,9 +74,13 @@ class Monkey:
         self.spent: list[tuple[float, list[str]]] = []
 
     def _rounds(self, usable, strokes, together):
-        """Kinds in rounds: those of one round are struck together, but for those that want to be alone."""
+        """Kinds in rounds: those of one round are struck together, but for those that have to be apart."""
         order = list(usable)
         self._dice.shuffle(order)
+        if strokes <= len(order):
+            # Once each and no more: as few rounds as there are kinds that must not share one.
+            families = Counter(_family(one) for one in order if not one.apart)
+            order.sort(key=lambda one: 0 if one.apart else -families[_family(one)])
         while len(order) < strokes:
             order.append(self._dice.choice(usable))
         rounds = []
@@ -83,8 +88,7 @@ class Monkey:
             many = int(together) if together > 1 else (2 if self._dice.random() < together else 1)
             taken = [order.pop(0)]
             while len(taken) < many:
-                families = {_family(one) for one in taken}
-                mate = next((one for one in order if one.alone or _family(one) not in families), None)
+                mate = _mate(taken, order)
                 if mate is None:
                     break
                 order.remove(mate)
@@ -104,11 +108,12 @@ class Monkey:
             self._rounds_done += 1
 
     def _strike(self, faults):
-        """One round: those that want to be alone one after the other, then the others at once; then the probe."""
-        alone = [fault for fault in faults if fault.alone]
-        groups = [[fault] for fault in alone] + [[fault for fault in faults if not fault.alone]]
+        """One round: those that have to be apart group by group, then the others at once; then the probe."""
+        groups = defaultdict(list)
+        for fault in sorted(faults, key=lambda fault: not fault.apart):
+            groups[fault.apart].append(fault)
         done = []
-        for group in filter(None, groups):
+        for group in groups.values():
             done += self._break_and_heal(group)
         since = done[-1][2]
         recovered = self._until_recovered(since)
@@ -199,11 +204,20 @@ class Monkey:
         return traced == set(found)
 
 
+def _mate(taken, order):
+    """What is struck with those taken already: first what can be struck at once with one of them; None when nothing."""
+    company = {one.apart for one in taken if one.apart}
+    families = {_family(one) for one in taken if not one.apart}
+    kinds = {one.kind for one in taken}
+    may = [one for one in order if one.kind not in kinds and (one.apart or _family(one) not in families)]
+    return next((one for one in may if one.apart in company), may[0] if may else None)
+
+
 def _family(fault):
     """What two faults struck together must not share: one thing is not broken twice at once."""
     module = fault.strike.__module__.rsplit(".", 1)[-1]
     if module == "processes":
         return fault.kind
     if module == "network":
-        return "network to the database" if fault.kind.startswith("database") else "network to the broker"
+        return "network to the database" if fault.kind.startswith(("database", "commit")) else "network to the broker"
     return "database" if module == "disk" else module

@@ -1,12 +1,8 @@
-"""PostgreSQL restarted, killed, its sessions ended, and commits whose answer is lost for certain."""
+"""PostgreSQL restarted, killed, its sessions ended."""
 
 from __future__ import annotations
 
 from tests.chaos.faults.fault import FULL, Fault, Struck, nothing_to_heal
-
-#: Answers to COMMIT lost by one stroke, at least and at most.
-_ANSWERS = (1, 8)
-_COMMIT = b"COMMIT\x00"
 
 
 def _start(world, struck):
@@ -44,18 +40,6 @@ def _kill_backend(world, dice):
     return Struck(what="a session of PostgreSQL", detail={"of": len(found)})
 
 
-def _lose_commits(world, dice):
-    times = dice.randint(*_ANSWERS)
-    before = world.database_proxy.counts()["lost"]
-    world.database_proxy.lose_answer_to(_COMMIT, times)
-    return Struck(what="answers to COMMIT", detail={"wanted": times, "lost_before": before})
-
-
-def _give_answers(world, struck):
-    del struck
-    world.database_proxy.heal()
-
-
 def _fault(kind, hold_s, strike, heal, how):
     return Fault(kind=kind, modes=frozenset({FULL}), hold_s=hold_s, strike=strike, heal=heal, how=how)
 
@@ -74,9 +58,5 @@ FAULTS = (
     _fault(
         "session-killed", (1, 1), _kill_backend, _start,
         "SIGKILL of one session's process: PostgreSQL ends all sessions and recovers from its log",
-    ),
-    _fault(
-        "commit-answers-lost", (1, 3), _lose_commits, _give_answers,
-        "COMMIT reaches PostgreSQL, which answers; the proxy throws the answer away and resets the connection",
     ),
 )  # fmt: skip

@@ -61,7 +61,7 @@ def _start_again(world, struck):
 
 def _fault(kind, strike, heal, *, hold_s=(0.0, 1.0), how):
     return Fault(
-        kind=kind, modes=frozenset({EMBEDDED}), hold_s=hold_s, strike=strike, heal=heal, alone=True, how=how
+        kind=kind, modes=frozenset({EMBEDDED}), hold_s=hold_s, strike=strike, heal=heal, apart=kind, how=how
     )  # fmt: skip
 
 

@@ -36,13 +36,15 @@ class Fault:
     hold_s: tuple[float, float]
     #: Breaks it. Picks the victim with the dice given and with nothing else, so that a seed means something.
     strike: Callable[[World, random.Random], Struck]
-    #: Puts it right. Idempotent; called also after the rig itself failed, on whatever `strike` left.
+    #: Puts it right, or waits for what the suite itself does about it. Idempotent; called also after the rig itself
+    #: failed, on whatever `strike` left.
     heal: Callable[[World, Struck], None]
     #: What it needs beside the suite: "root", "cluster" … The monkey leaves out what the world does not offer
     #: (`World.offers`).
     needs: frozenset[str] = frozenset()
-    #: Not together with others: it starts processes or servers anew.
-    alone: bool = False
+    #: Not struck at once with others, but with those that have the same word here: what starts processes anew, what
+    #: needs a broker that answers, what waits for something that another fault may be holding up. Empty: with any.
+    apart: str = ""
     #: One line for docs/reliability.md: how it is produced.
     how: str = ""
 

@@ -161,10 +161,15 @@ def _poison(name):
         raw = make()
         message_id = _id_in_quarantine(raw)
         wire.publish(world.direct_broker(), [wire.straight_to(queue, raw, message_id[:40], content_type=content_type)])
-        world.until(lambda: _held(world, service).get(message_id) == reason, HELD_WITHIN_S)
         return Struck(what=f"{queue}", detail={"planted": [(service, message_id, reason)]})
 
     return strike
+
+
+def _found_out(world, struck):
+    """Wait until it is where it belongs, for the reason it was made for."""
+    ((service, message_id, reason),) = struck.detail["planted"]
+    world.until(lambda: _held(world, service).get(message_id) == reason, HELD_WITHIN_S)
 
 
 def _id_in_quarantine(raw):
@@ -181,8 +186,13 @@ def _unknown_type(world, dice):
     queue = next(row.queue for row in topology.subscriptions_of(service) if row.source == "intake")
     content = _of_a_rumour(type_="gridwhistle.intake.rumour-heard.v9")
     wire.publish(world.direct_broker(), [wire.straight_to(queue, _dumped(content), content["id"])])
-    world.until(lambda: content["id"] in _inbox(world, service), HELD_WITHIN_S)
     return Struck(what=f"{queue}", detail={"planted": [(service, content["id"], "unknown-type")]})
+
+
+def _passed_over(world, struck):
+    """Wait until it has been taken for done."""
+    ((service, message_id, _),) = struck.detail["planted"]
+    world.until(lambda: _is_in(world, service, tables.inbox, message_id), HELD_WITHIN_S)
 
 
 # -- a hole ------------------------------------------------------------------------------------------------------------
@@ -195,7 +205,7 @@ def _forge_hole(world, dice):
     stream = f"intake.rumour:{RandomIds().new()}"
     forged = [_envelope(stream, version, type_="gridwhistle.intake.rumour-heard.v9") for version in range(1, 5)]
     _send(world, queue, forged[3:])
-    world.until(lambda: forged[3]["id"] in _parked(world, service), HELD_WITHIN_S)
+    world.until(lambda: _is_in(world, service, tables.parked, forged[3]["id"]), HELD_WITHIN_S)
     planted = [(service, each["id"], "parked") for each in forged]
     return Struck(
         what=f"{queue}", detail={"service": service, "queue": queue, "missing": forged[:3], "planted": planted}
@@ -206,7 +216,7 @@ def _fill_hole(world, struck):
     """The missing ones come after all, the last first."""
     _send(world, struck.detail["queue"], struck.detail["missing"][::-1])
     last = struck.detail["planted"][-1][1]
-    world.until(lambda: last in _inbox(world, struck.detail["service"]), HELD_WITHIN_S)
+    world.until(lambda: _is_in(world, struck.detail["service"], tables.inbox, last), HELD_WITHIN_S)
 
 
 def _send(world, queue, contents):
@@ -242,7 +252,8 @@ def _mend(world, struck):
         return
     release(world, "dispatch", message_id, why="the bug is mended")
     struck.detail["released"].append(message_id)
-    world.until(lambda: struck.detail["matter"] in _known_matters(world), HELD_WITHIN_S)
+    known = select(matters.c.id).where(matters.c.id == struck.detail["matter"])
+    world.until(lambda: _rows(world, "dispatch", known), HELD_WITHIN_S)
 
 
 def release(world, service, message_id, *, why):
@@ -279,16 +290,8 @@ def _held(world, service):
     return dict(_rows(world, service, select(held.message_id, held.reason).where(held.state == "held")))
 
 
-def _inbox(world, service):
-    return {row.message_id for row in _rows(world, service, select(tables.inbox.c.message_id))}
-
-
-def _parked(world, service):
-    return {row.message_id for row in _rows(world, service, select(tables.parked.c.message_id))}
-
-
-def _known_matters(world):
-    return {row.id for row in _rows(world, "dispatch", select(matters.c.id))}
+def _is_in(world, service, table, message_id):
+    return bool(_rows(world, service, select(table.c.message_id).where(table.c.message_id == message_id)))
 
 
 def _opened_by(world, matter_id):
@@ -299,26 +302,36 @@ def _opened_by(world, matter_id):
     return next((row.message_id for row in _rows(world, "intake", query)), None)
 
 
-def _alone(kind, strike, heal=nothing_to_heal, *, hold_s=(0.0, 0.0), how):
-    return Fault(kind=kind, modes=frozenset({FULL}), hold_s=hold_s, strike=strike, heal=heal, alone=True, how=how)
+def _apart(kind, strike, heal=nothing_to_heal, *, hold_s=(0.0, 0.0), of=None, how):
+    return Fault(kind=kind, modes=frozenset({FULL}), hold_s=hold_s, strike=strike, heal=heal, apart=of or kind, how=how)
+
+
+#: Of all that is put into queues where the suite goes on as it does.
+_PLANTED = "planted messages"
 
 
 FAULTS = (
-    _alone("message-thrice", _thrice, how="bytes of a published event, published three times more"),
-    _alone(
+    _apart("message-thrice", _thrice, of=_PLANTED, how="bytes of a published event, published three times more"),
+    _apart(
         "messages-shuffled", _gather, _shuffle, hold_s=(2.0, 5.0),
         how="a consumer kept down; its queues emptied and filled again backwards or shuffled",
     ),
     *(
-        _alone(f"poison-{name}", _poison(name), how=f"put straight into one consumer's queue; quarantined: {reason}")
+        _apart(
+            f"poison-{name}", _poison(name), _found_out, of=_PLANTED,
+            how=f"put straight into one consumer's queue; quarantined: {reason}",
+        )
         for name, (_, _, reason) in POISON.items()
     ),
-    _alone("poison-unknown-type", _unknown_type, how="an event type of a later release; passed over"),
-    _alone(
-        "forged-hole", _forge_hole, _fill_hole, hold_s=(1.0, 2.0),
+    _apart(
+        "poison-unknown-type", _unknown_type, _passed_over, of=_PLANTED,
+        how="an event type of a later release; passed over",
+    ),
+    _apart(
+        "forged-hole", _forge_hole, _fill_hole, hold_s=(1.0, 2.0), of=_PLANTED,
         how="version 4 of a stream; parked until versions 3, 2, 1 come",
     ),
-    _alone(
+    _apart(
         "handler-raises", _bug, _mend,
         how="a release of dispatch that raises for one matter; quarantined at the fifth attempt, released when mended",
     ),

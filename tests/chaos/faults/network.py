@@ -1,4 +1,4 @@
-"""The network between the suite and its broker or its databases: cut, refusing, swallowing, late.
+"""The network between the suite and its broker or its databases: cut, refusing, swallowing, late, losing commits.
 
 A swallowing network accepts connections and loses nothing for ever: what it held back arrives when it is healed, as
 with a router that comes back. Half of the times it is cut then instead, as with one that forgot its connections.
@@ -15,6 +15,9 @@ from tests.chaos.proxy import ANSWERS, BOTH, REQUESTS
 _CUTS, _BETWEEN_S = 3, 0.3
 #: Seconds that answers are late, at least and at most.
 _LATE_S = (0.5, 6.0)
+#: Answers to COMMIT lost by one stroke, at least and at most; how a COMMIT ends on the wire.
+_COMMITS = (1, 8)
+_COMMIT = b"COMMIT\x00"
 
 
 def _heal(side):
@@ -64,6 +67,13 @@ def _late(side):
     return strike
 
 
+def _lose_commits(world, dice):
+    times = dice.randint(*_COMMITS)
+    before = world.database_proxy.counts()["lost"]
+    world.database_proxy.lose_answer_to(_COMMIT, times)
+    return Struck(what="answers to COMMIT", detail={"wanted": times, "lost_before": before})
+
+
 def _fault(kind, hold_s, strike, side, how):
     return Fault(kind=kind, modes=frozenset({FULL}), hold_s=hold_s, strike=strike, heal=_heal(side), how=how)
 
@@ -108,5 +118,9 @@ FAULTS = (
     _fault(
         "database-answers-late", (2, 6), _late(_DATABASE), _DATABASE,
         "Every answer of PostgreSQL half a second to six seconds late",
+    ),
+    _fault(
+        "commit-answers-lost", (1, 3), _lose_commits, _DATABASE,
+        "COMMIT reaches PostgreSQL, which answers; the proxy throws the answer away and resets the connection",
     ),
 )  # fmt: skip

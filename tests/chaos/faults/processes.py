@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import select
 
@@ -21,6 +22,11 @@ _LEASE_S = DURATION.total_seconds()
 AGAIN_S = 30.0
 #: Seconds within which another process must lead.
 TAKEN_OVER_S = 60.0
+#: Seconds that a leader stands still at least: most often its lease has ended and been taken by then.
+_TAKEN_OVER_AFTER_S = (_LEASE_S + 1, _LEASE_S + 4)
+#: Leaders of several kinds may stand still at once.
+_LEADERS = "leaders"
+_WAITERS = ThreadPoolExecutor(3, thread_name_prefix="taken-over")
 
 
 def _any(world, dice, kind, service=None):
@@ -56,7 +62,7 @@ def _pause(kind, service):
 
 
 def _overtaken(service, lease, relay):
-    """The one process that leads stands still, and another one takes over while it does; then it wakes up."""
+    """The one process that leads stands still; `_wake` waits until another one has taken over."""
 
     def strike(world, dice):
         del dice
@@ -64,18 +70,25 @@ def _overtaken(service, lease, relay):
         name, pid = _leader(world, service, lease, relay)
         os.kill(pid, signal.SIGSTOP)
         began = time.monotonic()
-        struck = Struck(what=name, detail={"pid": pid})
-        try:
+
+        def another_leads():
             world.until(
                 lambda: (now := _leader(world, service, lease, relay)) is not None and now[1] != pid, TAKEN_OVER_S
             )
-        except BaseException:
-            _resume(world, struck)
-            raise
-        taken = time.monotonic() - began
-        return Struck(what=name, detail={"pid": pid, "measured": {"another process leads": taken}})
+            return time.monotonic() - began
+
+        # Others stand still at the same time; each is waited for by a thread of its own.
+        return Struck(what=name, detail={"pid": pid, "taken": _WAITERS.submit(another_leads), "measured": {}})
 
     return strike
+
+
+def _wake(world, struck):
+    """Whoever stood still goes on, beside whoever leads now."""
+    try:
+        struck.detail["measured"]["another process leads"] = struck.detail["taken"].result()
+    finally:
+        _resume(world, struck)
 
 
 def _leader(world, service, lease, relay):
@@ -167,15 +180,15 @@ FAULTS = (
     ),
     *(
         Fault(
-            kind=f"relay-{service}-overtaken", modes=frozenset({FULL}), hold_s=(1, 3),
-            strike=_overtaken(service, "relay", relay=True), heal=_resume, alone=True,
+            kind=f"relay-{service}-overtaken", modes=frozenset({FULL}), hold_s=_TAKEN_OVER_AFTER_S,
+            strike=_overtaken(service, "relay", relay=True), heal=_wake, apart=_LEADERS,
             how=f"SIGSTOP of the relay of {service} that leads until the one in reserve does, SIGCONT later",
         )
         for service in ("intake", "dispatch")
     ),
     Fault(
-        kind="scanner-overtaken", modes=frozenset({FULL}), hold_s=(1, 3),
-        strike=_overtaken("dispatch", "due:clocks", relay=False), heal=_resume, alone=True,
+        kind="scanner-overtaken", modes=frozenset({FULL}), hold_s=_TAKEN_OVER_AFTER_S,
+        strike=_overtaken("dispatch", "due:clocks", relay=False), heal=_wake, apart=_LEADERS,
         how="SIGSTOP of the process of dispatch that scans its clocks until the other one does, SIGCONT later",
     ),
     Fault(
@@ -188,7 +201,7 @@ FAULTS = (
     ),
     Fault(
         kind="start-order-reversed", modes=frozenset({FULL}), hold_s=(0, 0), strike=_reverse, heal=nothing_to_heal,
-        alone=True,
+        apart="start-order-reversed",
         how="Ctrl-C for the whole suite under load, then started last service first",
     ),
     Fault(

@@ -33,7 +33,7 @@ def _back(world, struck):
 
 FAULTS = (
     Fault(
-        kind="two-releases", modes=frozenset({FULL}), hold_s=(6, 12), strike=_forward, heal=_back, alone=True,
+        kind="two-releases", modes=frozenset({FULL}), hold_s=(6, 12), strike=_forward, heal=_back, apart="two-releases",
         how="one process of every service, and some relays, of the next release (more columns, fields and events)"
         " beside those of this one, under load; then back",
     ),
