@@ -24,6 +24,8 @@ from tests.chaos.faults.fault import Fault, Struck
 
 #: Seconds after which a suite that has not recovered is given up.
 RECOVERS_WITHIN_S = 150.0
+#: Seconds that the monkey waits at most for lives to begin, where strokes are spread over them.
+LIVES_BEGIN_WITHIN_S = 600.0
 #: Where a world's folder keeps what was done to it.
 STROKES = "strokes.jsonl"
 #: Seconds between two looks at a probe.
@@ -56,11 +58,14 @@ class Stroke:
 class Monkey:
     """Strikes a world."""
 
-    def __init__(self, world, producer, faults, *, strokes, seed=1, together=0.15, hold=1.0, say=print):
-        """`strokes`: how many. `together`: share of pairs, or a number above 1: as many at once. `hold`: scales."""
+    def __init__(self, world, producer, faults, *, strokes, seed=1, together=0.15, hold=1.0, spread=True, say=print):
+        """`strokes`: how many. `together`: share of pairs, or a number above 1: as many at once. `hold`: scales.
+
+        `spread`: over all lives; otherwise one round follows another as soon as everything works again.
+        """
         self._world, self._producer, self._say = world, producer, say
         self._dice = random.Random(seed)
-        self._hold = hold
+        self._hold, self._spread = hold, spread
         usable = [
             fault for fault in faults.values() if world.mode in fault.modes and fault.needs <= world.offers
         ]  # fmt: skip
@@ -104,8 +109,17 @@ class Monkey:
     def run(self):
         """Do everything planned. Raises AssertionError when the suite does not recover."""
         for round_ in self._plan:
+            if self._spread:
+                self._wait_for_lives(self._rounds_done / len(self._plan))
             self._strike(round_)
             self._rounds_done += 1
+
+    def _wait_for_lives(self, share):
+        """Until that share of all lives has begun, so that the last ones meet faults, too."""
+        wanted = share * self._producer.matters
+        self._world.until(
+            lambda: self._producer.begun >= wanted or not self._producer.running, LIVES_BEGIN_WITHIN_S, LOOK_EVERY_S
+        )
 
     def _strike(self, faults):
         """One round: those that have to be apart group by group, then the others at once; then the probe."""

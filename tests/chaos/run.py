@@ -25,7 +25,9 @@ DISK_MIB = 1_536
 LIVES_WITHIN_S, FOR_A_LIFE_S = 600.0, 0.6
 
 
-def play(world, *, matters, strokes, seed, kinds=None, clients=8, together=0.15, hold=1.0, say=print):
+def play(
+    world, *, matters, strokes, seed, kinds=None, clients=8, together=0.15, hold=1.0, spread=True, say=print
+):  # fmt: skip
     """Run a started world. Returns (verdict, monkey). Raises AssertionError when it does not recover or rest."""
     book = world.book = Book(world.folder / "book.jsonl")  # faults that register a demand write it in, too
     chosen = faults.every()
@@ -36,7 +38,9 @@ def play(world, *, matters, strokes, seed, kinds=None, clients=8, together=0.15,
         world, book, matters=matters, clients=clients, seed=seed,
         pace=lambda: 1.0 if monkey is None else monkey.progress,
     )  # fmt: skip
-    monkey = Monkey(world, producer, chosen, strokes=strokes, seed=seed, together=together, hold=hold, say=say)
+    monkey = Monkey(
+        world, producer, chosen, strokes=strokes, seed=seed, together=together, hold=hold, spread=spread, say=say
+    )
     if monkey.left_out:
         say(f"left out here: {', '.join(monkey.left_out)}")
     try:

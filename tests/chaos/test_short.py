@@ -25,7 +25,7 @@ def say(line):
 @pytest.mark.timeout(600)
 def test_every_kind_of_fault_in_full_mode_and_every_accepted_command_has_exactly_its_effects(full_world):
     verdict, monkey = run.play(
-        full_world, matters=300, strokes=1, seed=SEED, together=12, hold=0.35, clients=20, say=say
+        full_world, matters=300, strokes=1, seed=SEED, together=12, hold=0.35, clients=20, spread=False, say=say
     )
     assert verdict.ok, str(verdict)
     assert verdict.figures["of unknown types"] > 0
