@@ -26,7 +26,7 @@ from tests.chaos.wishes import IN_HAND, answer_calls, decider
 #: Seconds within which what a command entails must be seen from outside, faults and all.
 FOLLOWS_WITHIN_S = 300.0
 #: Seconds between the first two looks, and at most: looking must not be what keeps a struck suite busy.
-LOOK_EVERY_S, LOOK_AT_LEAST_EVERY_S = 0.2, 1.0
+LOOK_EVERY_S, LOOK_AT_LEAST_EVERY_S = 0.5, 1.0
 #: Steps after which a life is given up: it goes round in circles.
 MOST_STEPS = 80
 #: Seconds that one life may last at most, once no other begins.
@@ -162,12 +162,14 @@ class Producer:
         dice = random.Random(self._seed * 1_000_003 + number)
         wishes = [wish for wish, share in WISHES.items() if dice.random() < share]
         life = Life(number=number, dice=dice, wishes=wishes, grid=dice.choice(self._grids))
-        if not self._begin(life):
+        view = self._begin(life)
+        if view is None:
             self.done["refused"] += 1
             return
         while life.steps < MOST_STEPS:
+            if life.steps:
+                view = self.door.ask("dispatch", doors.MATTER.replace("<matter>", life.matter), self.observer)
             life.steps += 1
-            view = self.door.ask("dispatch", doors.MATTER.replace("<matter>", life.matter), self.observer)
             state = view["state"]
             if state == "withdrawn" or (state == "closed" and not self._after(life, view)):
                 self.done[state] += 1
@@ -177,15 +179,16 @@ class Producer:
         self.book.stall(f"life {number}: matter {life.matter} is not through after {MOST_STEPS} steps")
 
     def _begin(self, life):
+        """Register; the matter as dispatch shows it then, None when it is refused or never seen."""
         text = f"{life.dice.choice(PROBLEMS)}（第{life.number}件）"
         located = life.dice.random() >= UNLOCATED
         entry = self._register(life, text, located=located)
         if entry.result != ACCEPTED:
-            return False
+            return None
         life.matter = entry.reply["matter_id"]
         if located and life.dice.random() < JOINED:
             self._register(life, text, located=True)
-        return self.seen("dispatch", doors.MATTER.replace("<matter>", life.matter), life) is not None
+        return self.seen("dispatch", doors.MATTER.replace("<matter>", life.matter), life)
 
     def _register(self, life, text, *, located):
         asker_ = {"kind": "resident", "anonymous": True}

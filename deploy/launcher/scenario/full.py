@@ -70,6 +70,8 @@ class FullStage:
         #: Matters opened on this stage -> position in the trace up to which their events are known.
         self._matters: dict[str, int] = {}
         self._events: list[Happening] = []
+        #: What the services said when the suite came to rest; None since something was set going again.
+        self._at_rest: dict[str, Mapping[str, Any]] | None = None
 
     @property
     def jurisdiction(self) -> Jurisdiction:
@@ -83,6 +85,7 @@ class FullStage:
     def begin(self, start: datetime) -> None:
         """Set every process's clock to `start`, back or forth."""
         self._rest()
+        self._set_going()
         self._clock.advance(start - self._clock.now())
         self._began = start
         self._rest()
@@ -95,6 +98,7 @@ class FullStage:
         path = _PLACE.sub(lambda place: str(content.get(place.group(1), "")), route.path)
         body = {name: value for name, value in content.items() if name not in named}
         key = self._ids.new() if route.method == "POST" else None
+        self._set_going()
         reply = self._client(actor).send(route.method, service, path, body, key=key)
         if reply.get("matter_id") is not None:
             self._matters.setdefault(str(reply["matter_id"]), 0)
@@ -108,6 +112,7 @@ class FullStage:
         if self._programs is None:
             message = "this stage can run no department's program"
             raise StageFailed(message)
+        self._set_going()
         for department, way in departments.items():
             self._programs.run(department, way)
 
@@ -116,6 +121,7 @@ class FullStage:
         if self._programs is None:
             message = "run_programs() comes first"
             raise RuntimeError(message)
+        self._set_going()
         reply = self._programs.answer(department, content)
         self._rest()
         return reply
@@ -129,7 +135,8 @@ class FullStage:
 
     def next_due(self) -> datetime | None:
         """The earliest instant at which something happens by itself."""
-        dues = [answer["next_due"] for answer in self._operations().values() if answer["next_due"] is not None]
+        answers = self._at_rest or self._operations()
+        dues = [answer["next_due"] for answer in answers.values() if answer["next_due"] is not None]
         return min((parse_instant(due) for due in dues), default=None)
 
     def events(self) -> Sequence[Happening]:
@@ -181,6 +188,7 @@ class FullStage:
 
     def _jump(self, to: datetime) -> None:
         ahead = to - self._clock.now()
+        self._set_going()
         if ahead > timedelta():
             self._clock.advance(ahead)
         self._rest()
@@ -192,8 +200,13 @@ class FullStage:
         except Unreachable as error:
             raise StageFailed(error.what) from error
 
+    def _set_going(self) -> None:
+        self._at_rest = None
+
     def _rest(self) -> None:
         """Wait until nothing moves: two looks in a row that are the same and show nothing under way."""
+        if self._at_rest is not None:
+            return
         deadline = time.monotonic() + REST_WITHIN_S
         before: dict[str, Any] | None = None
         pause = ASK_EVERY_S
@@ -206,6 +219,7 @@ class FullStage:
                 reasons = self._programs.under_way()
             counts = {name: (answer["emitted"], answer["received"]) for name, answer in answers.items()}
             if not reasons and counts == before:
+                self._at_rest = answers
                 return
             before = counts if not reasons else None
             if time.monotonic() > deadline:
