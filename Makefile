@@ -18,6 +18,8 @@ PYTHON ?= $(shell for name in python3.11 python3; do \
 # What a command is given besides: make demo ARGS=--once, make unit ARGS='-k clock'.
 ARGS ?=
 SOURCES := deploy services shared tests benchmarks
+# A run starts hundreds of Python processes. Their modules are compiled once, where the environment would forbid it, too.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## List the commands
