@@ -21,6 +21,7 @@ from shared.ledger import interventions, tables
 from shared.ledger.engines import reading, writing
 from shared.ledger.interventions import DONE, RUNNING
 from shared.ledger.rebuild import Databases, Rebuild
+from tests.unit.recovery.test_recovery import Copies
 
 START = datetime(2025, 9, 8, 1, tzinfo=UTC)
 MODELS = ("oversight", "notify", "deliberation", "intake")
@@ -32,15 +33,27 @@ def pack():
     return packs.load(pack_folder("jianwai"))
 
 
-@pytest.fixture
-def suite(pack):
+@pytest.fixture(scope="module")
+def lived(pack):
+    """A suite in which matters have gone on for hours, who hears whom in it, its databases, and the present."""
     made = Suite.in_memory(pack, START)
     made.databases = Databases(
         history=TraceHistory(), engines={name: each.at_hand.engine for name, each in made.applications.items()}
     )
     lives(made, 6)
-    yield made
+    yield made, dict(made.applications), Copies(made), made.clock.now()
     made.close()
+
+
+@pytest.fixture
+def suite(lived):
+    """The suite as it was after those hours, whatever another test has made of it."""
+    made, applications, copies, present = lived
+    made.applications.update(applications)
+    copies.put_back(made)
+    made.clock.set(present)
+    made.settle()
+    return made
 
 
 def lives(suite, number, first=0):
