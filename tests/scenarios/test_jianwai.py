@@ -63,7 +63,7 @@ def test_the_command_fails_and_says_why_when_an_expectation_is_not_met(tmp_path)
 
 
 #: Played in full mode every day: what crosses services in ways of its own. The others take the same paths.
-DAILY = ("five-ramps", "hazard-two-hours", "hazard-on-a-holiday-night", "school-places")
+DAILY = ("five-ramps", "hazard-on-a-holiday-night", "school-places")
 
 
 def plays_in_full_mode(paths):
