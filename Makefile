@@ -100,11 +100,11 @@ install-servers: $(STAMP)
 	@echo "== servers"
 	@$(BIN)/python -m deploy.servers --install-only
 
-# The timing-free tests, on both cores.
+# The timing-free tests, on both cores, file by file: what a file prepares is prepared once.
 .PHONY: unit
 unit: $(STAMP) ## Run the tests that need no server
 	@echo "== pytest, without servers"
-	@$(BIN)/pytest -q -n 2 -m "not integration and not chaos and not browser" $(ARGS)
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not integration and not chaos and not browser" $(ARGS)
 
 # Three at a time, file by file: each has servers of its own, and waits for them half of the time.
 .PHONY: integration
