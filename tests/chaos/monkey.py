@@ -10,6 +10,7 @@ import json
 import random
 import time
 from collections import Counter, defaultdict
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -150,18 +151,18 @@ class Monkey:
         """[(fault, struck, when it was healed, seconds it was held)]."""
         hits: list[tuple[Fault, Struck]] = []
         began = time.monotonic()
-        try:
+        # Last struck, first healed; each of them, should striking or healing another fail.
+        with ExitStack() as heals:
             for fault in faults:
-                hits.append((fault, fault.strike(self._world, self._dice)))  # noqa: PERF401 -- healed if one fails
+                struck = fault.strike(self._world, self._dice)
+                heals.callback(fault.heal, self._world, struck)
+                hits.append((fault, struck))
             longest = max(self._dice.uniform(*fault.hold_s) * self._hold for fault in faults)
             remaining = longest - (time.monotonic() - began)
             if longest > 0 and remaining > 0:
                 time.sleep(remaining)  # noqa: TID251 -- the fault is held
-        finally:
             # Where nothing is healed, the suite's own recovery begins with the stroke.
             healed_at = time.monotonic() if any(fault.hold_s[1] > 0 for fault in faults) else began
-            for fault, struck in reversed(hits):
-                fault.heal(self._world, struck)
         self.spent += [(time.monotonic() - began, [fault.kind for fault in faults])]
         return [(fault, struck, healed_at, healed_at - began) for fault, struck in hits]
 

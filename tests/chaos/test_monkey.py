@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from tests.chaos import faults
-from tests.chaos.faults.fault import EMBEDDED, FULL
+from tests.chaos.faults.fault import EMBEDDED, FULL, Fault, Struck
 from tests.chaos.monkey import Monkey, _family
 
 SEEDS = range(40)
@@ -53,3 +53,29 @@ def test_the_same_seed_gives_the_same_rounds():
         return [[fault.kind for fault in round_] for round_ in made._plan]
 
     assert kinds(plan(7)) == kinds(plan(7)) != kinds(plan(8))
+
+
+def test_whatever_was_struck_is_healed_though_another_stroke_or_healing_fails():
+    done = []
+
+    def fault(kind, *, strikes=True, heals=True):
+        def strike(world, dice):
+            if not strikes:
+                raise AssertionError(f"{kind} found nothing to strike")
+            return Struck(what=kind)
+
+        def heal(world, struck):
+            done.append(struck.what)
+            if not heals:
+                raise AssertionError(f"{kind} was not healed")
+
+        return Fault(kind=kind, modes=frozenset({FULL}), hold_s=(0, 0), strike=strike, heal=heal)
+
+    monkey = plan(1)
+    with pytest.raises(AssertionError, match="second was not healed"):
+        monkey._break_and_heal([fault("first"), fault("second", heals=False), fault("third")])
+    assert done == ["third", "second", "first"]
+    done.clear()
+    with pytest.raises(AssertionError, match="found nothing"):
+        monkey._break_and_heal([fault("first"), fault("second", strikes=False), fault("third")])
+    assert done == ["first"]
