@@ -12,9 +12,13 @@ BIN := $(VENV)/bin
 LOCKS := requirements.lock requirements-dev.lock
 LOCKS_HASH := $(shell cat $(LOCKS) pyproject.toml 2>/dev/null | sha256sum | cut -c1-16)
 STAMP := $(VENV)/.made-from-$(LOCKS_HASH)
-# The first of these that is Python 3.11; nameko does not run on newer ones.
-PYTHON ?= $(shell for name in python3.11 python3; do \
-	"$$name" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && { command -v "$$name"; break; }; done)
+# The first of these that is Python 3.11 and can make environments, or else that is Python 3.11; nameko does not run on
+# newer ones. The distribution's own comes first: it was built with profile-guided optimisation, which one built on the
+# spot (pyenv, say) seldom is, and without it everything here takes half as long again (docs/performance.md).
+PYTHONS := /usr/bin/python3.11 python3.11 python3
+PYTHON ?= $(shell for needs in sys,ensurepip,venv sys; do for name in $(PYTHONS); do \
+	"$$name" -c "import $$needs; sys.exit(sys.version_info[:2] != (3, 11))" 2>/dev/null && { command -v "$$name"; exit; }; \
+	done; done)
 # What a command is given besides: make demo ARGS=--once, make unit ARGS='-k clock'.
 ARGS ?=
 SOURCES := deploy services shared tests benchmarks
@@ -40,7 +44,7 @@ $(STAMP):
 		exit 1; fi
 	@echo "Making $(VENV) from the lock files (about a minute the first time)"
 	@rm -f $(VENV)/.made-from-*
-	@"$(PYTHON)" -m venv $(VENV)
+	@"$(PYTHON)" -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
