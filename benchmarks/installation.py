@@ -17,7 +17,7 @@ from deploy.launcher.client import SuiteClient, addresses_of, operator_token
 from deploy.launcher.installation import trial_settings
 from deploy.launcher.supervisor import read_state
 from deploy.servers import PrivatePostgreSQL, PrivateRabbitMQ
-from deploy.servers.ports import free_port, is_free
+from deploy.servers.ports import free_block
 from shared.runtime.settings import Settings
 
 #: Seconds until the suite must be ready.
@@ -32,9 +32,7 @@ def yardsticks(broker: PrivateRabbitMQ, database: PrivatePostgreSQL) -> dict[str
 
 def settings_for(folder: Path, broker: PrivateRabbitMQ, database: PrivatePostgreSQL) -> Settings:
     """Settings of an installation on these servers, with free ports."""
-    base = free_port()
-    while not all(is_free(base + offset) for offset in (*range(1, 6), *range(11, 16))):
-        base = free_port()
+    base = free_block((*range(1, 6), *range(11, 16)))
     return replace(
         trial_settings(folder / "suite", "jianwai", port_base=base),
         broker_url=broker.url_for("full"),

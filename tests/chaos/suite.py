@@ -6,7 +6,6 @@ Used by the tests of full mode and by the rig. It must never mend what it finds.
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from sqlalchemy import func, select
 from deploy.launcher.client import SuiteClient, addresses_of
 from deploy.launcher.installation import trial_settings
 from deploy.launcher.supervisor import RELAY_OFFSET, REPLICA_OFFSET, read_state
-from deploy.servers.ports import LOWEST_PORT, is_free
+from deploy.servers.ports import free_block
 from services.oversight.repository import trace
 from services.oversight.tables import trace as trace_table
 from shared.contracts.topology import SERVICES
@@ -222,11 +221,4 @@ def free_base():
     """A port base whose services, replicas and relays find their ports free."""
     further = [REPLICA_OFFSET * number for number in range(_REPLICAS)]
     shifts = (*further, *(RELAY_OFFSET + shift for shift in further))
-    wanted = [shift + place for shift in shifts for place in range(1, len(SERVICES) + 1)]
-    # From anywhere: two suites that look for ports at the same moment must not come to the same ones.
-    bases = list(range(LOWEST_PORT, 32_000, 40))
-    for base in random.sample(bases, len(bases)):
-        if all(is_free(base + offset) for offset in wanted):
-            return base
-    message = "no 40 free ports in a row"
-    raise AssertionError(message)
+    return free_block(shift + place for shift in shifts for place in range(1, len(SERVICES) + 1))

@@ -16,7 +16,7 @@ import requests
 
 from deploy.launcher.documents.catalogue import ROOT
 from deploy.servers import debian
-from deploy.servers.ports import free_port, is_free
+from deploy.servers.ports import free_block
 
 #: What must stand in the output, in this order.
 EXPECTED = (
@@ -33,16 +33,9 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("GRIDWHISTLE_")}
 
 
-def free_base() -> int:
-    base = free_port()
-    while not all(is_free(base + offset) for offset in range(1, 6)):
-        base = free_port()
-    return base
-
-
 @pytest.fixture
 def demo(tmp_path):
-    base = free_base()
+    base = free_block(range(1, 6))
     folder = tmp_path / "demo"
     with (tmp_path / "demo.log").open("wb") as output:
         process = subprocess.Popen(

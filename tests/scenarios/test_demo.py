@@ -18,7 +18,7 @@ from deploy.launcher.demo import folder as folders
 from deploy.launcher.demo.cast import Cast
 from deploy.launcher.installation import pack_folder
 from deploy.launcher.scenario import doors
-from deploy.servers.ports import free_port, is_free
+from deploy.servers.ports import free_block
 from shared import jurisdiction as packs
 from shared.contracts.topology import SERVICES
 from shared.runtime.operations import not_at_rest
@@ -32,9 +32,7 @@ _UP_WITHIN_S, _THERE_WITHIN_S = 60, 30
 @pytest.fixture(scope="module")
 def played(tmp_path_factory):
     """A demo's folder, and what it printed."""
-    base = free_port()
-    while not all(is_free(base + place) for place in range(1, 6)):
-        base = free_port()
+    base = free_block(range(1, 6))
     path = tmp_path_factory.mktemp("demo") / "data"
     arguments = ["--once", "--data-dir", str(path), "--port-base", str(base)]
     result = CliRunner().invoke(demo.command, arguments, standalone_mode=False, env={"COLUMNS": "150"})

@@ -24,7 +24,7 @@ from deploy.launcher.scenario.full import FullStage
 from deploy.launcher.scenario.stage import StageFailed
 from deploy.launcher.supervisor import RELAY_OFFSET, read_state
 from deploy.servers import PrivatePostgreSQL, PrivateRabbitMQ, ServerError
-from deploy.servers.ports import free_port, is_free
+from deploy.servers.ports import free_block
 from shared.contracts.topology import SERVICES
 from shared.jurisdiction import Jurisdiction
 from shared.kernel.clock import SteppedClock
@@ -94,11 +94,7 @@ def _database(stack: ExitStack, folder: Path, say: Callable[[str], None]) -> str
 
 def _free_block() -> int:
     """A port base whose services and relays find their ports free."""
-    while True:
-        base = free_port()
-        wanted = [base + shift + place for shift in (0, RELAY_OFFSET) for place in range(1, len(SERVICES) + 1)]
-        if all(is_free(port) for port in wanted):
-            return base
+    return free_block(shift + place for shift in (0, RELAY_OFFSET) for place in range(1, len(SERVICES) + 1))
 
 
 @contextmanager
