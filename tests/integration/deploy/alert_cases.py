@@ -43,6 +43,11 @@ def trace(emitted, position):
     return {"gridwhistle_events_emitted_total" + SERVICE: emitted, "gridwhistle_trace_position" + SERVICE: position}
 
 
+def letters(**ends):
+    labels = 'service="notify",channel="mail",job="gridwhistle-services",instance="n"'
+    return {f'gridwhistle_deliveries_total{{{labels},result="{result}"}}': values for result, values in ends.items()}
+
+
 def nodes(*states):
     return {f'up{{job="rabbitmq",instance="mq{number}"}}': f"{up}x60" for number, up in enumerate(states, 1)}
 
@@ -98,6 +103,14 @@ OF_SERVICES = (
     case("departments reached", {"gridwhistle_department_deliveries_given_up" + SERVICE: "0x30"}, 20),
     case("a department not reached", {"gridwhistle_department_deliveries_given_up" + SERVICE: "0x5 2x30"}, 20,
          "GridwhistleDepartmentNotReached"),
+    case("letters delivered", letters(delivered="0+4x90", failed="0x90"), 80),
+    case("a letter to a mistyped address now and then", letters(delivered="0+4x90", failed="0x60 1x30"), 80),
+    case("many letters, few of them failed", letters(delivered="0+4x90", failed="0+0.2x90"), 80),
+    case("a channel that delivers nothing", letters(delivered="40x90", failed="0+0.2x90"), 80,
+         "GridwhistleLettersFailing"),
+    case("notices that leave", {"gridwhistle_notices_given_up_last_day" + SERVICE: "0x30"}, 20),
+    case("a notice given up", {"gridwhistle_notices_given_up_last_day" + SERVICE: "0x5 1x30"}, 20,
+         "GridwhistleNoticesGivenUp"),
     case("a trace that grows", trace("0+5x60", "0+5x60"), 40),
     case("a trace that rests with everything", trace("7x60", "7x60"), 40),
     case("a trace that rests after a burst", trace("0x10 50x50", "0x10 50x50"), 18),
