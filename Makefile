@@ -110,11 +110,16 @@ unit: $(STAMP) ## Run the tests that need no server
 	@echo "== pytest, without servers"
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not integration and not chaos and not browser" $(ARGS)
 
-# Three at a time, file by file: each has servers of its own, and waits for them half of the time.
+# Three at a time, file by file: each has servers of its own, and waits for them half of the time. Then what wants the
+# machine to itself. What ARGS chooses may lie in one of the two alone: pytest's 5 means that nothing was chosen.
+NOTHING_CHOSEN = [ $$? -eq 5 ] && [ -n "$(ARGS)" ]
 .PHONY: integration
 integration: $(STAMP) ## Run the tests against private servers, kills included
 	@echo "== pytest, with private servers"
-	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "(integration or chaos or browser) and not soak" --durations=20 $(ARGS)
+	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder --durations=20 \
+		-m "(integration or chaos or browser) and not (soak or alone)" $(ARGS) || { $(NOTHING_CHOSEN); }
+	@echo "== pytest, every kind of fault"
+	@$(BIN)/pytest -q --durations=3 -m "alone and not soak" $(ARGS) || { $(NOTHING_CHOSEN); }
 
 .PHONY: soak
 soak: $(STAMP) install-servers ## Run the tests that take too long for every day: three nodes of RabbitMQ by the shipped files, every scenario in full mode

@@ -25,8 +25,7 @@ SERVER_TEST_TIMEOUT_S = 300
 
 #: The longest files with servers, begun first: nobody has to wait for them at the end.
 LONGEST_FIRST = (
-    "scenarios/test_jianwai.py", "chaos/test_short.py", "integration/full/test_replay_and_rebuild.py",
-    "integration/growth/test_plans.py",
+    "scenarios/test_jianwai.py", "integration/full/test_replay_and_rebuild.py", "integration/growth/test_plans.py",
 )  # fmt: skip
 
 # No deadline per example: two cores are shared with servers. In CI the same examples every time.

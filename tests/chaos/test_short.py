@@ -22,6 +22,7 @@ def say(line):
     print(line)  # noqa: T201 -- shown when the test failed
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(600)
 def test_every_kind_of_fault_in_full_mode_and_every_accepted_command_has_exactly_its_effects(full_world):
     verdict, monkey = run.play(
