@@ -199,12 +199,12 @@ class RawQueueConsumer(SharedExtension, ProviderCollector, ConsumerMixin):
         for channel, tags in done.items():
             first_held = min(self._held.get(channel, ()), default=None)
             before = [tag for tag in tags if first_held is None or tag < first_held]
+            beyond = [tag for tag in tags if first_held is not None and tag > first_held]
             try:
                 if channel.connection and before:
                     channel.basic_ack(max(before), multiple=True)
-                for tag in tags if channel.connection else ():
-                    if tag not in before:
-                        channel.basic_ack(tag)
+                for tag in beyond if channel.connection else ():
+                    channel.basic_ack(tag)
             except BROKER_ERRORS as error:
                 log.warning("acknowledgement lost; the inbox will know the message", extra={"reason": str(error)})
 
