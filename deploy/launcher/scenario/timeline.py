@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from string import Formatter
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -102,7 +103,7 @@ def _places(text: str) -> list[str]:
 def table(
     happenings: Iterable[Happening], jurisdiction: Jurisdiction, *, title: str | None = None, everything: bool = False
 ) -> Table:
-    """The timeline as a table for a terminal."""
+    """The timeline as a table for a terminal; what is said of several askers at once stands there once, counted."""
     shown = Table(title=title, title_justify="left", box=None, pad_edge=False, show_header=False, padding=(0, 1))
     shown.add_column(no_wrap=True, style="dim")
     shown.add_column(no_wrap=True)
@@ -110,11 +111,16 @@ def table(
     shown.add_column(ratio=3, overflow="fold", style="dim")
     zone = ZoneInfo(jurisdiction.timezone)
     day = ""
-    for line in lines(happenings, jurisdiction, everything=everything):
-        local = line.at.astimezone(zone)
+    for (minute, event, zh, en), same in groupby(
+        lines(happenings, jurisdiction, everything=everything),
+        key=lambda line: (line.at.replace(second=0, microsecond=0), line.event, line.zh, line.en),
+    ):
+        others = list(same)[1:]
+        local = minute.astimezone(zone)
         today = f"{local:%m-%d} {wording.say(f'value.weekday.{local.weekday()}')}"
-        said = Text(line.zh, style=_STYLES.get(line.event, ""))
-        shown.add_row(today if today != day else "", f"{local:%H:%M}", said, Text(line.en))
+        times = f" ×{len(others) + 1}" if others else ""
+        said = Text(zh + times, style=_STYLES.get(event, ""))
+        shown.add_row(today if today != day else "", f"{local:%H:%M}", said, Text(en + times))
         day = today
     return shown
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from deploy.launcher.installation import pack_folder
 from deploy.launcher.scenario import timeline
@@ -70,3 +73,13 @@ def test_background_events_are_left_out_unless_asked_for(pack):
     events = [happening("dispatch.clock-started", kind="accept", due_at="2025-09-08T02:10:00Z", target="t")]
     assert timeline.lines(events, pack) == []
     assert len(timeline.lines(events, pack, everything=True)) == 1
+
+
+def test_what_several_askers_are_told_at_once_stands_there_once_and_is_counted(pack):
+    asked = happening("oversight.evaluation-requested", evaluation_id="e-1", demand_id="d-1")
+    again = replace(asked, data={"evaluation_id": "e-2", "demand_id": "d-2"})
+    a_day_later = replace(asked, time=asked.time + timedelta(days=1))
+    console = Console(width=100, record=True, file=StringIO())
+    console.print(timeline.table([asked, again, a_day_later], pack))
+    told = [line.split() for line in console.export_text().splitlines()]
+    assert [line[3:5] for line in told] == [["请诉求人评价", "×2"], ["请诉求人评价", "The"]]
