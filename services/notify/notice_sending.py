@@ -97,4 +97,7 @@ def _settle(work: UnitOfWork, notice_id: str, attempt: int, sent: Sent) -> None:
     if verdict.state is State.DELIVERED:
         work.emit(notify.NoticeDelivered(**told))
     elif verdict.state is State.FAILED:
-        work.emit(notify.NoticeFailed(**told, reason=(sent.detail or "unknown")[:_REASON_LIMIT]))
+        reason = (sent.detail or "unknown")[:_REASON_LIMIT]
+        # Office addresses at most; of a letter to an asker no reason is logged, it is with the message.
+        log.warning("a notice was given up", extra={"notice": row.id, "channel": sent.channel, "reason": reason})
+        work.emit(notify.NoticeFailed(**told, reason=reason))

@@ -243,7 +243,7 @@ def test_the_same_event_again_makes_no_second_notice(office):
     assert len(office.rows(notices)) == 1
 
 
-def test_not_now_is_tried_again_under_the_same_id_and_given_up_in_the_end(office):
+def test_not_now_is_tried_again_under_the_same_id_and_given_up_in_the_end(office, caplog):
     office.recorder.plan = [TemporaryFailure("busy")] * (len(BACK_OFF) + 1)
     office.hear(taken())
     for pause in BACK_OFF:
@@ -255,8 +255,10 @@ def test_not_now_is_tried_again_under_the_same_id_and_given_up_in_the_end(office
     assert isinstance(told, notify.NoticeFailed)
     assert (told.attempts, told.reason) == (len(BACK_OFF) + 1, "busy")
     assert office.figure("gridwhistle_notices_given_up_last_day") == 1
-    # It stands on the list all the same.
+    # It stands on the list all the same, and operators find the reason in the log.
     assert listed(office, CLERK)[0]["state"] == "failed"
+    (line,) = [line for line in caplog.records if line.getMessage() == "a notice was given up"]
+    assert (line.notice, line.channel, line.reason) == (told.notice_id, told.channel, "busy")
 
 
 def test_refused_for_good(office):
