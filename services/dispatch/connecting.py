@@ -20,6 +20,7 @@ from shared.contracts.envelope import Envelope
 from shared.ledger.unit_of_work import Surroundings, UnitOfWork
 from shared.plugins import PermanentFailure, Plugin, PluginBroken, TemporaryFailure
 from shared.plugins.connectors import Delivery
+from shared.runtime.definition import Taken
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ def _connector(at_hand: Surroundings, department: str) -> Plugin | None:
     return None
 
 
-def claim(work: UnitOfWork, limit: int) -> Sequence[Claimed]:
+def claim(work: UnitOfWork, limit: int) -> Taken:
     """Take deliveries whose time has come, the oldest first."""
     query = (
         select(deliveries)
@@ -84,13 +85,14 @@ def claim(work: UnitOfWork, limit: int) -> Sequence[Claimed]:
             .where(deliveries.c.message_id == row.message_id)
             .values(tries=row.tries + 1, next_attempt_at=work.now + CLAIM)
         )
-    return [
+    claimed = [
         Claimed(
             message_id=row.message_id, department=row.department, created_at=row.created_at, tries=row.tries + 1,
             body=bytes(row.body),
         )
         for row in rows
     ]  # fmt: skip
+    return Taken(items=claimed, due=len(rows))
 
 
 def carry_out(at_hand: Surroundings, claimed: Claimed) -> Exception | None:

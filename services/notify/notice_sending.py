@@ -18,6 +18,7 @@ from services.notify.recipients import Audience, Recipient
 from services.notify.sending import Sent
 from shared.contracts import notify
 from shared.ledger.unit_of_work import Surroundings, UnitOfWork
+from shared.runtime.definition import Taken
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +36,11 @@ class Notice:
     attempt: int
 
 
-def claim(work: UnitOfWork, limit: int) -> Sequence[Notice]:
+def claim(work: UnitOfWork, limit: int) -> Taken:
     """Take notices whose time has come."""
     claimed = []
-    for row in notice_repository.due(work.db, work.now, limit):
+    rows = notice_repository.due(work.db, work.now, limit)
+    for row in rows:
         if row.attempts > len(domain.BACK_OFF):  # every attempt was cut off
             _settle(work, row.id, row.attempts, Sent(result=Result.PERMANENT, channel="none", detail="never finished"))
             continue
@@ -47,7 +49,7 @@ def claim(work: UnitOfWork, limit: int) -> Sequence[Notice]:
         claimed.append(
             Notice(id=row.id, template=row.template, recipient=recipient, facts=row.facts, attempt=row.attempts + 1)
         )
-    return claimed
+    return Taken(items=claimed, due=len(rows))
 
 
 def carry_out(at_hand: Surroundings, notice: Notice) -> Sent:

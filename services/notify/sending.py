@@ -25,6 +25,7 @@ from shared.kernel.hashing import sha256_hex
 from shared.kernel.sealing import CannotOpen
 from shared.ledger.unit_of_work import Surroundings, UnitOfWork
 from shared.plugins import Contact, Message, PermanentFailure, Plugin, PluginBroken, Receipt, TemporaryFailure
+from shared.runtime.definition import Taken
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class Sent:
     address: str | None = None
 
 
-def claim(work: UnitOfWork, limit: int) -> Sequence[Letter]:
+def claim(work: UnitOfWork, limit: int) -> Taken:
     """Take messages whose time has come. Every opening of contact data to follow is logged here, before it happens."""
     rows = post.due(work.db, work.now, limit)
     known = post.particulars(work.db, rows)
@@ -85,7 +86,7 @@ def claim(work: UnitOfWork, limit: int) -> Sequence[Letter]:
             for row in claimed
         ],
     )  # fmt: skip
-    return [
+    letters = [
         Letter(
             message_id=row.id, demand_id=row.demand_id, template=row.template, attempt=row.attempts + 1,
             tries=row.tries + 1, begun_at=work.now, sealed=known[row.id].sealed,
@@ -93,6 +94,7 @@ def claim(work: UnitOfWork, limit: int) -> Sequence[Letter]:
         )
         for row in claimed
     ]  # fmt: skip
+    return Taken(items=letters, due=len(rows))
 
 
 def _may_be_sent(row: Row[Any], known: Row[Any], work: UnitOfWork) -> bool:

@@ -342,11 +342,12 @@ class Application:
         with self._answering():
             while done < most:
                 with self._outward_unit() as work:
-                    items = outward.claim(work, outward.batch)
+                    taken = outward.claim(work, outward.batch)
                     work.commit()
-                self._carry_out(outward, items)
-                done += len(items)
-                if len(items) < outward.batch:
+                self._observe(work.events)
+                self._carry_out(outward, taken.items)
+                done += taken.due
+                if taken.due < outward.batch:
                     break
         self.metrics.scan(outward.name, self.at_hand.clock.now())
         return done

@@ -124,6 +124,16 @@ class DueWork:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Taken:
+    """What a claim took."""
+
+    items: Sequence[Any]
+    #: How many items were due: those that are not among `items` came to their end without being carried out. As many as
+    #: could be taken at most means that there may be more.
+    due: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class OutwardWork:
     """Due work that talks to the outside (mail, SMS …), which never happens inside a transaction.
 
@@ -134,7 +144,7 @@ class OutwardWork:
 
     name: str
     #: Takes at most `limit` due items, oldest first, so that no other process takes them too.
-    claim: Callable[[UnitOfWork, int], Sequence[Any]]
+    claim: Callable[[UnitOfWork, int], Taken]
     #: Does one item; raises nothing, a failure is a result too.
     carry_out: Callable[[Surroundings, Any], Any]
     #: Stores the results of some items, as (item, result).

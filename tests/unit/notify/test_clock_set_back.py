@@ -39,7 +39,7 @@ def test_a_second_attempt_waits_for_its_pause_and_not_for_a_day(desk):
 def test_what_another_process_is_sending_is_left_to_it(desk):
     desk.hear(desk.registered(), desk.opened())
     with unit_of_work(desk.application.at_hand, actor=SYSTEM) as work:
-        assert len(sending.claim(work, 10)) == 1
+        assert len(sending.claim(work, 10).items) == 1
         work.commit()
     desk.clock.advance(-DAY)
     assert desk.send() == 0

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from services.notify import sending, tables
-from services.notify.domain import CLAIM
+from services.notify.domain import BACK_OFF, CLAIM
 from shared.contracts import notify
 from shared.kernel.actor import SYSTEM
 from shared.kernel.errors import Conflict, Forbidden, Invalid, Misconfigured, NotFound
@@ -118,7 +118,7 @@ def test_a_retry_belongs_to_the_desks_of_the_matter(waiting):
 
 def claimed(desk):
     with unit_of_work(desk.application.at_hand, actor=SYSTEM) as work:
-        letters = sending.claim(work, 10)
+        letters = sending.claim(work, 10).items
         work.commit()
     return letters
 
@@ -319,3 +319,35 @@ def test_deliveries_are_counted(waiting):
     for result in ("delivered", "failed"):
         assert waiting.figure("gridwhistle_deliveries_total", channel="letters", result=result) == 1
     assert waiting.figure("gridwhistle_messages", state="failed") == 1
+
+
+def test_letters_behind_many_that_reach_nobody_leave_in_the_same_scan(desk):
+    """However many of a batch end without an attempt: what is due is worked off before the next scan."""
+    nowhere = {"name": "无址", "phone": None, "mail": None}
+    askers = [(f"d-{number}", f"m-{number}", {"contact": nowhere} if number < 30 else {}) for number in range(35)]
+    # All before anything is sent: that the first thirty leave no address shows at their first letter.
+    for demand, matter, contact in askers:
+        desk.hear(desk.registered(demand, matter, **contact), desk.opened(matter))
+        desk.clock.advance(timedelta(seconds=1))
+    for _demand, matter, _contact in askers:
+        desk.hear(desk.assigned(matter))
+        desk.clock.advance(timedelta(seconds=1))
+    assert desk.send() == 70
+    assert len(desk.recorder.sent) == 10
+    assert desk.application.next_due() is None
+
+
+def test_more_letters_than_a_batch_that_were_cut_off_every_time_are_ended_and_counted_in_one_scan(desk):
+    for number in range(45):
+        desk.hear(desk.registered(f"d-{number}", f"m-{number}"))
+    with unit_of_work(desk.application.at_hand) as work:
+        work.db.execute(
+            tables.messages.update().values(
+                state="sending", attempts=len(BACK_OFF) + 1, tries=len(BACK_OFF) + 1, channel="file"
+            )
+        )
+        work.commit()
+    assert desk.send() == 45
+    assert {message.state for message in desk.rows(tables.messages)} == {"failed"}
+    ends = {"channel": "file", "result": "failed"}
+    assert desk.figure("gridwhistle_deliveries_total", **ends) == 45
