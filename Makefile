@@ -14,7 +14,7 @@ LOCKS_HASH := $(shell cat $(LOCKS) pyproject.toml 2>/dev/null | sha256sum | cut 
 STAMP := $(VENV)/.made-from-$(LOCKS_HASH)
 # The first of these that is Python 3.11 and can make environments, or else that is Python 3.11; nameko does not run on
 # newer ones. The distribution's own comes first: it was built with profile-guided optimisation, which one built on the
-# spot (pyenv, say) seldom is, and without it everything here takes half as long again (docs/performance.md).
+# spot (pyenv, say) seldom is: a loop of Python took half as long again there, whole lives a tenth (docs/performance.md).
 PYTHONS := /usr/bin/python3.11 python3.11 python3
 PYTHON ?= $(shell for needs in sys,ensurepip,venv sys; do for name in $(PYTHONS); do \
 	"$$name" -c "import $$needs; sys.exit(sys.version_info[:2] != (3, 11))" 2>/dev/null && { command -v "$$name"; exit; }; \
